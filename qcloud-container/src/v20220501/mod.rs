@@ -1,0 +1,6 @@
+//! TKE at API version 2022-05-01: nodes and node pools of every kind, native nodes and their health checks.
+
+#[rustfmt::skip]
+mod generated;
+
+pub use generated::*;

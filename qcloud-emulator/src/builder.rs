@@ -1,0 +1,161 @@
+//! Setting an emulator up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::credentials::Credential;
+use crate::emulator::Emulator;
+use crate::error::StartError;
+use crate::server::Server;
+use crate::settings::{BusyInstance, Quota, Settings, SignatureTime, Task, UnknownIds};
+use crate::zones;
+
+/// The knobs of an [`Emulator`]. Each has a default, so that `Emulator::builder().start().await?` is a start.
+#[derive(Clone, Debug)]
+#[must_use = "nothing runs until `start` or `build`"]
+pub struct Builder {
+    settings: Settings,
+    clock: Clock,
+    credentials: Vec<Credential>,
+    address: SocketAddr,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            clock: Clock::real(),
+            credentials: Vec::new(),
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+        }
+    }
+}
+
+impl Builder {
+    /// The address to listen on; 127.0.0.1 and any free port by default. Only loopback addresses are accepted.
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The port of 127.0.0.1 to listen on; 0, the default, takes any free one.
+    pub fn port(self, port: u16) -> Self {
+        self.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    }
+
+    /// What ids, addresses and generated keys are made from: the same under the same seed. 0 by default.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// The region that [`Emulator::region`] shows; `ap-guangzhou` by default. All regions are there whatever it is.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = region.into();
+        self
+    }
+
+    /// The clock; the machine's by default.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Each request puts the clock forward by this much before it is answered, so that a program that polls sees
+    /// progress however fast it polls. Zero by default.
+    pub fn advance_per_request(mut self, step: Duration) -> Self {
+        self.settings.request_step = step;
+        self
+    }
+
+    /// Accepts this credential. Without any, a key pair is made up from the seed. The first one given is what
+    /// [`Emulator::secret_id`] and [`Emulator::secret_key`] show.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
+        self
+    }
+
+    /// Against which clock the age of signatures is checked.
+    pub fn signature_time(mut self, check: SignatureTime) -> Self {
+        self.settings.signature_time = check;
+        self
+    }
+
+    /// How long a task takes.
+    pub fn task_duration(mut self, task: Task, duration: Duration) -> Self {
+        self.settings.task_durations.insert(task, duration);
+        self
+    }
+
+    /// How much of something the account may have.
+    pub fn quota(mut self, quota: Quota, limit: usize) -> Self {
+        self.settings.quotas.insert(quota, limit);
+        self
+    }
+
+    /// Nothing can be bought in this zone: `ResourceInsufficient.AvailabilityZoneSoldOut`.
+    pub fn sold_out_zone(mut self, zone: impl Into<String>) -> Self {
+        self.settings.sold_out_zones.push(zone.into());
+        self
+    }
+
+    /// Instances of this type cannot be bought anywhere: `ResourcesSoldOut.SpecifiedInstanceType`.
+    pub fn sold_out_type(mut self, instance_type: impl Into<String>) -> Self {
+        self.settings.sold_out_types.push(instance_type.into());
+        self
+    }
+
+    /// Which error an instance gives while it is busy.
+    pub fn busy_instance(mut self, answer: BusyInstance) -> Self {
+        self.settings.busy_instance = answer;
+        self
+    }
+
+    /// What the `Describe…` actions of VPC do with ids that do not exist.
+    pub fn unknown_ids(mut self, answer: UnknownIds) -> Self {
+        self.settings.unknown_ids = answer;
+        self
+    }
+
+    /// How many calls the log keeps with their parameters; 100,000 by default. Counts are kept regardless.
+    pub fn call_log(mut self, kept: usize) -> Self {
+        self.settings.call_log = kept;
+        self
+    }
+
+    /// Holds every answer against the model and turns one that does not fit into an `InternalError`. Off by default;
+    /// meant for the emulator's own tests.
+    pub fn check_responses(mut self, check: bool) -> Self {
+        self.settings.check_responses = check;
+        self
+    }
+
+    /// An emulator inside the process, without sockets.
+    ///
+    /// # Errors
+    ///
+    /// When the default region is unknown.
+    pub fn build(mut self) -> Result<Emulator, StartError> {
+        if zones::region(&self.settings.region).is_none() {
+            return Err(StartError::UnknownRegion { region: self.settings.region, known: zones::region_names() });
+        }
+        if self.credentials.is_empty() {
+            self.credentials.push(Credential::generated(self.settings.seed));
+        }
+        Ok(Emulator::new(self.settings, self.clock, self.credentials))
+    }
+
+    /// An emulator that listens on the loopback interface. It stops when the [`Server`] is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the address is none of loopback or cannot be bound, or the default region is unknown.
+    pub async fn start(self) -> Result<Server, StartError> {
+        let address = self.address;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        Server::start(self.build()?, address).await
+    }
+}

@@ -1,0 +1,28 @@
+//! A call: what a handler sees of a request.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Time;
+use crate::error::ApiError;
+
+/// A call of an action, its signature verified and its parameters checked against the model.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) action: &'static str,
+    /// The region it is for; the emulator's own for actions that need none.
+    pub(crate) region: &'static str,
+    pub(crate) parameters: Value,
+    pub(crate) now: Time,
+    pub(crate) request_id: String,
+}
+
+impl Call {
+    /// The parameters as a structure of the handler's own, with the members that it looks at.
+    pub(crate) fn input<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ApiError> {
+        T::deserialize(&self.parameters).map_err(|error| {
+            // The model was checked before, so only the emulator's own structures can be at fault.
+            ApiError::internal(format!("The emulator misreads the parameters of {}: {error}.", self.action))
+        })
+    }
+}

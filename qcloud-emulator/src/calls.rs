@@ -1,0 +1,92 @@
+//! The log of calls, so that tests can assert what a program asked of the cloud, and how often.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+/// One call that came in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// When, by the emulator's clock.
+    pub time: SystemTime,
+    /// The service, such as `cvm`; empty when the request was refused before that was known.
+    pub service: String,
+    /// The action, such as `DescribeInstances`; empty when the request named none.
+    pub action: String,
+    /// The region, if the request had one.
+    pub region: Option<String>,
+    /// The parameters, as a JSON object. Those of GET requests have got their types from the model.
+    pub parameters: Value,
+    /// The request id of the answer.
+    pub request_id: String,
+    /// The code of the error that the call was answered with, if it was.
+    pub error: Option<String>,
+}
+
+/// The log of an emulator's calls. Clones show the same log.
+///
+/// Every request is in it, refused ones too. Counts go on for as long as the emulator lives or until
+/// [`clear`](Calls::clear); of the records themselves the latest are kept ([`Builder::call_log`](crate::Builder::call_log)).
+#[derive(Clone, Debug)]
+pub struct Calls {
+    log: Arc<Mutex<Log>>,
+    kept: usize,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    counts: BTreeMap<String, usize>,
+    records: VecDeque<CallRecord>,
+}
+
+impl Calls {
+    pub(crate) fn keeping(kept: usize) -> Self {
+        Self { log: Arc::default(), kept }
+    }
+
+    /// How often this action was called, whatever came of it.
+    pub fn count(&self, action: &str) -> usize {
+        self.log().counts.get(action).copied().unwrap_or_default()
+    }
+
+    /// How many calls there were in all.
+    pub fn total(&self) -> usize {
+        self.log().counts.values().sum()
+    }
+
+    /// How often each action was called, by name.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.log().counts.clone()
+    }
+
+    /// The calls of one action, oldest first.
+    pub fn of(&self, action: &str) -> Vec<CallRecord> {
+        self.log().records.iter().filter(|record| record.action == action).cloned().collect()
+    }
+
+    /// All calls, oldest first.
+    pub fn all(&self) -> Vec<CallRecord> {
+        self.log().records.iter().cloned().collect()
+    }
+
+    /// Forgets everything, the counts too: to count from here on.
+    pub fn clear(&self) {
+        *self.log() = Log::default();
+    }
+
+    pub(crate) fn record(&self, record: CallRecord) {
+        let mut log = self.log();
+        *log.counts.entry(record.action.clone()).or_default() += 1;
+        log.records.push_back(record);
+        while log.records.len() > self.kept {
+            log.records.pop_front();
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

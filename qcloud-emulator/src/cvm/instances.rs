@@ -1,0 +1,326 @@
+//! Instances: what they are, and how they are listed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::LISTS;
+use crate::call::Call;
+use crate::clock::Time;
+use crate::error::ApiError;
+use crate::ids::well_formed;
+use crate::listing::{self, Filter, Filters, Page};
+use crate::tags::Tag;
+use crate::world::{Local, Region, World};
+
+/// An instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    pub(crate) id: String,
+    pub(super) uuid: String,
+    pub(super) name: String,
+    pub(super) host_name: String,
+    pub(crate) zone: String,
+    pub(super) project_id: i64,
+    pub(crate) state: State,
+    pub(super) operation: Operation,
+    pub(super) instance_type: String,
+    pub(super) cpu: u32,
+    pub(super) memory: u32,
+    pub(super) image_id: String,
+    pub(super) os_name: String,
+    pub(super) login_user: String,
+    pub(super) login_port: u32,
+    pub(super) key_ids: Vec<String>,
+    pub(super) charge_type: String,
+    pub(super) renew_flag: String,
+    pub(super) stopped_mode: String,
+    /// Whether it is a prepaid instance that was given back and waits in the recycle bin.
+    pub(super) isolated: bool,
+    pub(super) protected: bool,
+    pub(crate) vpc_id: String,
+    pub(crate) subnet_id: String,
+    pub(crate) private_ips: Vec<String>,
+    pub(crate) public_ips: Vec<String>,
+    pub(super) internet: Internet,
+    pub(crate) security_groups: Vec<String>,
+    pub(super) system_disk: Disk,
+    pub(super) data_disks: Vec<Disk>,
+    pub(super) tags: Vec<Tag>,
+    pub(super) role: String,
+    pub(super) jumbo_frames: bool,
+    pub(super) created: Time,
+    pub(super) expires: Option<Time>,
+}
+
+/// The latest operation on an instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Operation {
+    pub(super) action: String,
+    pub(super) state: String,
+    pub(super) request_id: String,
+}
+
+/// How an instance reaches the internet. Bandwidth is in Mbit/s.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Internet {
+    pub(super) charge_type: String,
+    pub(super) bandwidth: i64,
+    pub(super) public_ip: bool,
+}
+
+/// A disk that came with the instance. Sizes are in GiB.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Disk {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) size: i64,
+    pub(super) name: String,
+    pub(super) delete_with_instance: bool,
+    pub(super) encrypted: bool,
+    pub(super) snapshot_id: String,
+}
+
+/// The state of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum State {
+    Pending,
+    LaunchFailed,
+    Running,
+    Stopping,
+    Stopped,
+    Starting,
+    Rebooting,
+    Shutdown,
+    Terminating,
+}
+
+impl State {
+    /// As `InstanceState` says it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::LaunchFailed => "LAUNCH_FAILED",
+            Self::Running => "RUNNING",
+            Self::Stopping => "STOPPING",
+            Self::Stopped => "STOPPED",
+            Self::Starting => "STARTING",
+            Self::Rebooting => "REBOOTING",
+            Self::Shutdown => "SHUTDOWN",
+            Self::Terminating => "TERMINATING",
+        }
+    }
+
+    /// As the error codes `UnsupportedOperation.InstanceState…` end.
+    pub(super) fn in_codes(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Instance {
+    pub(super) fn is_prepaid(&self) -> bool {
+        self.charge_type == "PREPAID"
+    }
+
+    fn show(&self) -> Value {
+        let data_disks: Vec<Value> = self
+            .data_disks
+            .iter()
+            .map(|disk| {
+                json!({
+                    "DiskId": disk.id,
+                    "DiskType": disk.kind,
+                    "DiskSize": disk.size,
+                    "DiskName": disk.name,
+                    "DeleteWithInstance": disk.delete_with_instance,
+                    "Encrypt": disk.encrypted,
+                    "KmsKeyId": null,
+                    "SnapshotId": disk.snapshot_id,
+                })
+            })
+            .collect();
+        let stopped = matches!(self.state, State::Stopped | State::Shutdown);
+        json!({
+            "Placement": { "Zone": self.zone, "ProjectId": self.project_id, "HostId": "" },
+            "InstanceId": self.id,
+            "Uuid": self.uuid,
+            "InstanceName": self.name,
+            "HostName": self.host_name,
+            "InstanceType": self.instance_type,
+            "CPU": self.cpu,
+            "Memory": self.memory,
+            "InstanceState": self.state.name(),
+            "RestrictState": if self.isolated { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
+            "IsolatedSource": if self.isolated { "MANMADE" } else { "NOTISOLATED" },
+            "InstanceChargeType": self.charge_type,
+            "RenewFlag": self.renew_flag,
+            "StopChargingMode": if stopped { self.stopped_mode.as_str() } else { "NOT_APPLICABLE" },
+            "CreatedTime": self.created.iso(),
+            "ExpiredTime": self.expires.map(Time::iso),
+            "SystemDisk": {
+                "DiskId": self.system_disk.id,
+                "DiskType": self.system_disk.kind,
+                "DiskSize": self.system_disk.size,
+                "DiskName": self.system_disk.name,
+                "Encrypt": false,
+                "KmsKeyId": "",
+            },
+            "DataDisks": data_disks,
+            "PrivateIpAddresses": self.private_ips,
+            // The cloud has null here, not an empty list.
+            "PublicIpAddresses": Some(&self.public_ips).filter(|addresses| !addresses.is_empty()),
+            "IPv6Addresses": null,
+            "RdmaIpAddresses": null,
+            "InternetAccessible": {
+                "InternetChargeType": self.internet.charge_type,
+                "InternetMaxBandwidthOut": self.internet.bandwidth,
+                "PublicIpAssigned": self.internet.public_ip,
+            },
+            "VirtualPrivateCloud": { "VpcId": self.vpc_id, "SubnetId": self.subnet_id, "AsVpcGateway": false },
+            "SecurityGroupIds": self.security_groups,
+            "ImageId": self.image_id,
+            "OsName": self.os_name,
+            "LicenseType": "TencentCloud",
+            "LoginSettings": { "KeyIds": self.key_ids },
+            "DefaultLoginUser": self.login_user,
+            "DefaultLoginPort": self.login_port,
+            "Tags": self.tags,
+            "LatestOperation": self.operation.action,
+            "LatestOperationState": self.operation.state,
+            "LatestOperationRequestId": self.operation.request_id,
+            "LatestOperationErrorMsg": null,
+            "DisasterRecoverGroupId": "",
+            "DisasterRecoverGroupIds": [],
+            "CamRoleName": self.role,
+            "HpcClusterId": "",
+            "DedicatedClusterId": "",
+            "DisableApiTermination": self.protected,
+            "EnableJumboFrame": self.jumbo_frames,
+        })
+    }
+}
+
+/// The instances that a request names: the form of each id is checked, then that each exists. Ids named twice count
+/// once.
+pub(super) fn named<'a>(region: &'a Region, ids: &[String]) -> Result<Vec<&'a Instance>, ApiError> {
+    if ids.is_empty() {
+        return Err(ApiError::missing("InstanceIds"));
+    }
+    listing::check_ids(("InstanceIds", ids), "ins", "InvalidInstanceId.Malformed", &LISTS)?;
+    let mut found: Vec<&Instance> = Vec::new();
+    for id in ids {
+        let instance = region.cvm.instances.get(id).ok_or_else(|| {
+            ApiError::new("InvalidInstanceId.NotFound", format!("The instance `{id}` does not exist in this region."))
+        })?;
+        if !found.iter().any(|other| other.id == instance.id) {
+            found.push(instance);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        instance_ids: Option<Vec<String>>,
+        filters: Option<Vec<Filter>>,
+        offset: Option<i64>,
+        limit: Option<i64>,
+    }
+    const FILTERS: &[&str] = &[
+        "zone", "project-id", "host-id", "dedicated-cluster-id", "vpc-id", "subnet-id", "instance-id", "uuid",
+        "security-group-id", "instance-name", "instance-charge-type", "instance-state", "instance-type", "image-id",
+        "private-ip-address", "public-ip-address", "ipv6-address", "tag-key", "tag-value", "tag:", "creation-start-time",
+        "creation-end-time",
+    ];
+    let input: Input = call.input()?;
+    let here = world.local(call);
+    listing::ids_or_filters(("InstanceIds", input.instance_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
+    let ids = input.instance_ids.unwrap_or_default();
+    listing::check_ids(("InstanceIds", &ids), "ins", "InvalidInstanceId.Malformed", &LISTS)?;
+    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    check_values(&here, &filters)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
+    let (total, instances) = page.cut(here.region.cvm.instances.values().filter(|instance| {
+        (ids.is_empty() || ids.contains(&instance.id))
+            && filters.accept(&instance.tags, |name, value| fits(instance, name, value))
+    }));
+    Ok(json!({ "TotalCount": total, "InstanceSet": instances.into_iter().map(Instance::show).collect::<Vec<_>>() }))
+}
+
+/// Filters whose values have a form that is checked.
+fn check_values(here: &Local<'_>, filters: &Filters) -> Result<(), ApiError> {
+    let forms = [
+        ("instance-id", "ins", "InvalidInstanceId.Malformed"),
+        ("vpc-id", "vpc", "InvalidParameterValue.VpcIdMalformed"),
+        ("subnet-id", "subnet", "InvalidParameterValue.SubnetIdMalformed"),
+        ("security-group-id", "sg", "InvalidSgId.Malformed"),
+        ("host-id", "host", "InvalidHostId.Malformed"),
+    ];
+    for (name, prefix, code) in forms {
+        for value in filters.values(name).unwrap_or_default() {
+            if !well_formed(value, prefix) {
+                let message = format!("The filter `{name}` takes ids such as `{prefix}-1a2b3c4d`, not `{value}`.");
+                return Err(ApiError::new(code, message));
+            }
+        }
+    }
+    for name in ["private-ip-address", "public-ip-address"] {
+        if let Some(value) = filters.values(name).unwrap_or_default().iter().find(|value| value.parse::<std::net::Ipv4Addr>().is_err()) {
+            let message = format!("The filter `{name}` takes IPv4 addresses, not `{value}`.");
+            return Err(ApiError::new("InvalidParameterValue.IPAddressMalformed", message));
+        }
+    }
+    if let Some(zone) = filters.values("zone").unwrap_or_default().iter().find(|zone| here.zone(zone).is_none()) {
+        let message = format!("The region {} has no zone `{zone}`; DescribeZones lists them.", here.name);
+        return Err(ApiError::new("InvalidZone.MismatchRegion", message));
+    }
+    Ok(())
+}
+
+fn fits(instance: &Instance, name: &str, value: &str) -> bool {
+    let among = |list: &[String]| list.iter().any(|item| item == value);
+    match name {
+        "zone" => instance.zone == value,
+        "project-id" => instance.project_id.to_string() == value,
+        "vpc-id" => instance.vpc_id == value,
+        "subnet-id" => instance.subnet_id == value,
+        "instance-id" => instance.id == value,
+        "uuid" => instance.uuid == value,
+        "security-group-id" => among(&instance.security_groups),
+        "instance-name" => instance.name == value,
+        "instance-charge-type" => instance.charge_type == value,
+        "instance-state" => instance.state.name() == value,
+        "instance-type" => instance.instance_type == value,
+        "image-id" => instance.image_id == value,
+        "private-ip-address" => among(&instance.private_ips),
+        "public-ip-address" => among(&instance.public_ips),
+        "creation-start-time" => instance.created.beijing().as_str() >= value,
+        "creation-end-time" => instance.created.beijing().as_str() <= value,
+        // Instances here have neither IPv6 addresses nor dedicated hosts or clusters.
+        _ => false,
+    }
+}
+
+pub(super) fn describe_status(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        instance_ids: Option<Vec<String>>,
+        offset: Option<i64>,
+        limit: Option<i64>,
+    }
+    let input: Input = call.input()?;
+    let here = world.local(call);
+    let ids = input.instance_ids.unwrap_or_default();
+    listing::check_ids(("InstanceIds", &ids), "ins", "InvalidInstanceId.Malformed", &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
+    let instances = here.region.cvm.instances.values();
+    let (total, instances) = page.cut(instances.filter(|instance| ids.is_empty() || ids.contains(&instance.id)));
+    let statuses: Vec<Value> = instances
+        .into_iter()
+        .map(|instance| json!({ "InstanceId": instance.id, "InstanceState": instance.state.name() }))
+        .collect();
+    Ok(json!({ "TotalCount": total, "InstanceStatusSet": statuses }))
+}

@@ -1,0 +1,219 @@
+//! The states of an instance and the actions that lead from one to the next.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::instances::{Instance, Operation, State, named};
+use super::images;
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::settings::{BusyInstance, Settings, Task};
+use crate::vpc::subnets;
+use crate::world::{Event as WorldEvent, Local, World};
+
+/// An operation on an instance comes to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Event {
+    instance: String,
+    /// The request that began the operation: the event is void when another one has begun since.
+    request_id: String,
+    outcome: Outcome,
+}
+
+/// What an operation leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    Becomes(State),
+    /// A prepaid instance goes to the recycle bin.
+    IsIsolated,
+    IsGone,
+}
+
+/// Plans the end of an operation.
+pub(super) fn plan(here: &mut Local<'_>, instance: &str, task: Task, outcome: Outcome, request_id: &str) {
+    let at = here.now.after(here.settings.duration(task));
+    let event = Event { instance: instance.to_owned(), request_id: request_id.to_owned(), outcome };
+    here.plan(at, WorldEvent::Cvm(event));
+}
+
+/// Lets an operation come to its end.
+pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
+    let Some(instance) = here.region.cvm.instances.get_mut(&event.instance) else { return };
+    if instance.operation.request_id != event.request_id {
+        return;
+    }
+    instance.operation.state = "SUCCESS".to_owned();
+    match event.outcome {
+        Outcome::Becomes(state) => instance.state = state,
+        Outcome::IsIsolated => {
+            instance.state = State::Shutdown;
+            instance.isolated = true;
+        }
+        Outcome::IsGone => {
+            if let Some(gone) = here.region.cvm.instances.remove(&event.instance) {
+                for address in &gone.private_ips {
+                    subnets::release(here.region, &gone.subnet_id, address);
+                }
+            }
+        }
+    }
+}
+
+/// Checks that an instance is in one of the states that an action asks for, and not busy.
+pub(super) fn check_state(instance: &Instance, allowed: &[State], settings: &Settings) -> Result<(), ApiError> {
+    let busy = instance.operation.state == "OPERATING";
+    if allowed.contains(&instance.state) && !busy {
+        return Ok(());
+    }
+    let state = instance.state;
+    let message = format!(
+        "The instance `{}` is {} (latest operation: {}, {}).",
+        instance.id,
+        state.name(),
+        instance.operation.action,
+        instance.operation.state
+    );
+    let passing = matches!(state, State::Stopping | State::Starting | State::Rebooting) || (busy && allowed.contains(&state));
+    let code = match settings.busy_instance {
+        BusyInstance::OperationInProgress if passing => "OperationDenied.InstanceOperationInProgress".to_owned(),
+        BusyInstance::TaskRunning if passing => "MutexOperation.TaskRunning".to_owned(),
+        _ => format!("UnsupportedOperation.InstanceState{}", state.in_codes()),
+    };
+    Err(ApiError::new(code, message))
+}
+
+/// An operation on several instances: all of them are checked before any is touched.
+fn operate(
+    here: &mut Local<'_>,
+    call: &Call,
+    ids: &[String],
+    allowed: &[State],
+    begin: impl Fn(&mut Instance) -> (State, Task, Outcome),
+) -> Result<Value, ApiError> {
+    let instances = named(here.region, ids)?;
+    for instance in &instances {
+        check_state(instance, allowed, here.settings)?;
+    }
+    let ids: Vec<String> = instances.into_iter().map(|instance| instance.id.clone()).collect();
+    for id in ids {
+        let Some(instance) = here.region.cvm.instances.get_mut(&id) else { continue };
+        let (state, task, outcome) = begin(instance);
+        instance.state = state;
+        instance.operation = Operation {
+            action: call.action.to_owned(),
+            state: "OPERATING".to_owned(),
+            request_id: call.request_id.clone(),
+        };
+        plan(here, &id, task, outcome, &call.request_id);
+    }
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    instance_ids: Vec<String>,
+    force_stop: Option<bool>,
+    force_reboot: Option<bool>,
+    stop_type: Option<String>,
+    stopped_mode: Option<String>,
+}
+
+impl Input {
+    fn of(call: &Call) -> Result<Self, ApiError> {
+        let input: Self = call.input()?;
+        if input.stop_type.is_some() && (input.force_stop.is_some() || input.force_reboot.is_some()) {
+            let message = "`StopType` cannot be given together with `ForceStop` or `ForceReboot`.";
+            return Err(ApiError::new("InvalidParameterCombination", message));
+        }
+        one_of("StopType", input.stop_type.as_deref(), &["SOFT_FIRST", "HARD", "SOFT"])?;
+        one_of("StoppedMode", input.stopped_mode.as_deref(), &["KEEP_CHARGING", "STOP_CHARGING"])?;
+        Ok(input)
+    }
+}
+
+fn one_of(parameter: &str, value: Option<&str>, known: &[&str]) -> Result<(), ApiError> {
+    match value {
+        Some(value) if !known.contains(&value) => {
+            Err(ApiError::invalid_value(format!("`{parameter}`: `{value}` is none of {}.", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn start(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    let input = Input::of(call)?;
+    operate(&mut world.local(call), call, &input.instance_ids, &[State::Stopped], |_| {
+        (State::Starting, Task::InstanceStart, Outcome::Becomes(State::Running))
+    })
+}
+
+pub(super) fn stop(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    let input = Input::of(call)?;
+    operate(&mut world.local(call), call, &input.instance_ids, &[State::Running], |instance| {
+        let keep = instance.is_prepaid() || input.stopped_mode.as_deref() != Some("STOP_CHARGING");
+        instance.stopped_mode = if keep { "KEEP_CHARGING" } else { "STOP_CHARGING" }.to_owned();
+        (State::Stopping, Task::InstanceStop, Outcome::Becomes(State::Stopped))
+    })
+}
+
+pub(super) fn reboot(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    let input = Input::of(call)?;
+    operate(&mut world.local(call), call, &input.instance_ids, &[State::Running], |_| {
+        (State::Rebooting, Task::InstanceReboot, Outcome::Becomes(State::Running))
+    })
+}
+
+pub(super) fn terminate(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    let input = Input::of(call)?;
+    let mut here = world.local(call);
+    if let Some(instance) = named(here.region, &input.instance_ids)?.iter().find(|instance| instance.protected) {
+        let message = format!(
+            "The instance `{}` is protected: set DisableApiTermination to false with ModifyInstancesAttribute first.",
+            instance.id
+        );
+        return Err(ApiError::new("UnsupportedOperation.InstancesProtected", message));
+    }
+    let allowed = [State::Running, State::Stopped, State::Shutdown];
+    operate(&mut here, call, &input.instance_ids, &allowed, |instance| {
+        // A prepaid instance first goes to the recycle bin, and from there when it is terminated once more.
+        if instance.is_prepaid() && !instance.isolated {
+            (State::Stopping, Task::InstanceTerminate, Outcome::IsIsolated)
+        } else {
+            (State::Terminating, Task::InstanceTerminate, Outcome::IsGone)
+        }
+    })
+}
+
+pub(super) fn reset(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        instance_id: String,
+        image_id: Option<String>,
+        system_disk: Option<SystemDisk>,
+        host_name: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct SystemDisk {
+        disk_size: Option<i64>,
+    }
+    let input: Input = call.input()?;
+    let mut here = world.local(call);
+    let image = input.image_id.as_deref().map(images::find).transpose()?;
+    let ids = [input.instance_id];
+    operate(&mut here, call, &ids, &[State::Running, State::Stopped], |instance| {
+        if let Some(image) = image {
+            instance.image_id = image.id.to_owned();
+            instance.os_name = image.os.to_owned();
+        }
+        if let Some(size) = input.system_disk.as_ref().and_then(|disk| disk.disk_size) {
+            instance.system_disk.size = size.max(instance.system_disk.size);
+        }
+        if let Some(name) = &input.host_name {
+            instance.host_name.clone_from(name);
+        }
+        (State::Rebooting, Task::InstanceReset, Outcome::Becomes(State::Running))
+    })
+}

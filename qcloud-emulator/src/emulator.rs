@@ -1,0 +1,182 @@
+//! The emulator inside the process: requests in, answers out, no sockets.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderValue, Request, Response};
+use serde_json::{Value, json};
+
+use crate::builder::Builder;
+use crate::call::Call;
+use crate::calls::{CallRecord, Calls};
+use crate::clock::Clock;
+use crate::credentials::Credential;
+use crate::error::ApiError;
+use crate::ids::RequestIds;
+use crate::request::Incoming;
+use crate::settings::Settings;
+use crate::validate;
+use crate::world::World;
+
+/// A QCloud inside the process. Clones share the same state.
+///
+/// [`handle`](Emulator::handle) answers requests directly, so that a test can plug it in as a transport;
+/// [`Builder::start`] puts the same thing on a port of the loopback interface.
+#[derive(Clone, Debug)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Arc<Settings>,
+    clock: Clock,
+    calls: Calls,
+    request_ids: RequestIds,
+    /// The first is the one that [`Emulator::secret_id`] shows.
+    credentials: Vec<Credential>,
+    world: Mutex<World>,
+}
+
+impl Emulator {
+    /// Sets one up.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>) -> Self {
+        let settings = Arc::new(settings);
+        let inner = Inner {
+            clock,
+            calls: Calls::keeping(settings.call_log),
+            request_ids: RequestIds::new(settings.seed),
+            credentials,
+            world: Mutex::new(World::new(Arc::clone(&settings))),
+            settings,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The clock. Advancing it lets instances boot and the like.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The log of the calls so far.
+    pub fn calls(&self) -> &Calls {
+        &self.inner.calls
+    }
+
+    /// The id of a key pair that the emulator accepts.
+    pub fn secret_id(&self) -> &str {
+        self.inner.credentials.first().map(|credential| credential.secret_id.as_str()).unwrap_or_default()
+    }
+
+    /// The key that belongs to [`secret_id`](Emulator::secret_id).
+    pub fn secret_key(&self) -> &str {
+        self.inner.credentials.first().map(|credential| credential.secret_key.as_str()).unwrap_or_default()
+    }
+
+    /// The region that clients are advised to use. All others are there too.
+    pub fn region(&self) -> &str {
+        &self.inner.settings.region
+    }
+
+    /// Answers one request: always with status 200 and the envelope of API 3.0, like the cloud.
+    ///
+    /// The request needs what a request over the wire has: method, path and query, and the headers `Host`,
+    /// `Content-Type`, `Authorization` and `X-TC-…`.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let inner = &self.inner;
+        let request_id = inner.request_ids.next();
+        inner.clock.advance(inner.settings.request_step);
+        let mut record = CallRecord {
+            time: inner.clock.now(),
+            service: String::new(),
+            action: String::new(),
+            region: None,
+            parameters: Value::Null,
+            request_id: request_id.clone(),
+            error: None,
+        };
+        let answer = self.answer(&request, &request_id, &mut record);
+        if let Err(error) = &answer {
+            record.error = Some(error.code.to_string());
+        }
+        tracing::debug!(
+            service = record.service,
+            action = record.action,
+            error = record.error.as_deref(),
+            request_id,
+            "answered"
+        );
+        inner.calls.record(record);
+        self.envelope(answer, request_id)
+    }
+
+    fn answer(&self, request: &Request<Bytes>, request_id: &str, record: &mut CallRecord) -> Result<Value, ApiError> {
+        let inner = &self.inner;
+        record.action = crate::request::header(request.headers(), "x-tc-action").unwrap_or_default().to_owned();
+        let incoming = Incoming::read(request)?;
+        let authorization = incoming.authorization()?;
+        authorization.verify(&incoming.signed(), &inner.credentials, &inner.clock, &inner.settings)?;
+        let (api, action) = incoming.target(authorization.service)?;
+        record.service = api.service.to_owned();
+        let region = incoming.region()?;
+        record.region = region.map(str::to_owned);
+        let model = api.model()?;
+        let (parameters, form) = incoming.parameters()?;
+        let parameters = validate::request(model, action, parameters, form)?;
+        record.parameters = parameters.clone();
+        let Some(action) = api.action(action) else {
+            let message = format!(
+                "The emulator knows {action} of {} {} but has no behaviour for it yet.",
+                api.service, api.version
+            );
+            return Err(ApiError::new("UnsupportedOperation", message));
+        };
+        let region = match region {
+            Some(region) => region,
+            None if action.anywhere => crate::zones::region(&inner.settings.region).map_or("", |region| region.name),
+            None => return Err(ApiError::missing("X-TC-Region")),
+        };
+        let mut world = self.world();
+        // Read under the lock, so that time does not run backwards from one call to the next.
+        let now = inner.clock.time();
+        world.settle(now);
+        let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned() };
+        let answer = (action.handler)(&mut world, &call)?;
+        drop(world);
+        if inner.settings.check_responses {
+            validate::response(model, action.name, &answer)
+                .map_err(|fault| ApiError::internal(format!("The emulator's answer does not fit the model: {fault}.")))?;
+        }
+        Ok(answer)
+    }
+
+    /// Refuses a request of which nothing could be read.
+    pub(crate) fn refuse(&self, code: &'static str, message: &str) -> Response<Bytes> {
+        self.envelope(Err(ApiError::new(code, message)), self.inner.request_ids.next())
+    }
+
+    fn envelope(&self, answer: Result<Value, ApiError>, request_id: String) -> Response<Bytes> {
+        let mut content = match answer {
+            Ok(answer) => answer,
+            Err(error) => json!({"Error": {"Code": error.code, "Message": error.message}}),
+        };
+        if let Some(members) = content.as_object_mut() {
+            members.insert("RequestId".to_owned(), Value::String(request_id));
+        }
+        let mut response = Response::new(Bytes::from(json!({ "Response": content }).to_string()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Ok(date) = HeaderValue::from_str(&self.inner.clock.time().http_date()) {
+            response.headers_mut().insert(DATE, date);
+        }
+        response
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

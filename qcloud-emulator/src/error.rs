@@ -1,0 +1,64 @@
+//! What can go wrong: answers to clients, and failures to start.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+/// An error answer of the API: its code and the sentence that explains it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::new("MissingParameter", format!("The request is missing the required parameter `{parameter}`."))
+    }
+
+    pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterValue", message)
+    }
+
+    pub(crate) fn not_found(what: &str, id: &str) -> Self {
+        Self::new("ResourceNotFound", format!("The {what} `{id}` does not exist in this region."))
+    }
+
+    pub(crate) fn in_use(message: impl Into<String>) -> Self {
+        Self::new("ResourceInUse", message)
+    }
+
+    /// A fault of the emulator itself: the message is meant for its developers.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new("InternalError", message)
+    }
+}
+
+/// Why the emulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address to listen on is not a loopback address. The emulator's keys are no secret, so it never listens
+    /// where others could reach it.
+    #[error("refusing to listen on {0}: the emulator only listens on loopback addresses such as 127.0.0.1")]
+    NotLoopback(SocketAddr),
+    /// The default region is not one that the emulator has.
+    #[error("unknown region {region:?}: the emulator has {known}")]
+    UnknownRegion {
+        /// The region asked for.
+        region: String,
+        /// The regions there are, separated by commas.
+        known: String,
+    },
+    /// The address could not be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
