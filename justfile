@@ -1,8 +1,8 @@
 # The checks of the project by name; `bash .ci/run` runs them all in one go, without just.
 
 # List the recipes.
-default:
-    @just --list
+_default:
+    @{{ just_executable() }} --list
 
 # Is everything formatted?
 fmt:
@@ -31,7 +31,7 @@ generated:
 
 # Each feature of each crate alone; or only of the crates named.
 features *crates:
-    python3 .ci/features.py {{crates}}
+    python3 .ci/features.py {{ crates }}
 
 # Manifests, layers and minimum Rust version.
 metadata:
@@ -59,7 +59,7 @@ bench:
 
 # What a program on the SDK costs to build; with --with-aws, beside one on aws-sdk-ec2 (minutes, 8 GiB).
 bench-build *arguments:
-    bash benches/build/measure.sh {{arguments}}
+    bash benches/build/measure.sh {{ arguments }}
 
 # Everything, as CI runs it.
 ci:

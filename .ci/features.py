@@ -58,7 +58,7 @@ def rounds(only):
 
 
 def main():
-    count = 0
+    count, failed = 0, []
     for cells in rounds(sys.argv[1:]):
         names = [part for name, _ in cells for part in ("-p", name)]
         features = ",".join(f"{name}/{feature}" for name, feature in cells if feature)
@@ -69,8 +69,10 @@ def main():
         result = subprocess.run([*command, "--", "-D", "warnings"])
         print(f"{time.monotonic() - start:.1f} s")
         if result.returncode != 0:
-            sys.exit(f"failed: {' '.join(command)}")
+            failed.append(" ".join(command))
         count += len(cells)
+    if failed:
+        sys.exit("failed:\n" + "\n".join(failed))
     print(f"{count} crates and features built alone")
 
 

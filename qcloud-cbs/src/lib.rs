@@ -3,5 +3,9 @@
 
 #[rustfmt::skip]
 mod generated;
+mod rates;
+#[cfg(any(feature = "disk", feature = "snapshot"))]
+pub mod wait;
 
 pub use generated::*;
+pub use rates::RATES;

@@ -3,5 +3,11 @@
 
 #[rustfmt::skip]
 mod generated;
+mod not_found;
+mod rates;
+#[cfg(feature = "load_balancer")]
+pub mod wait;
 
 pub use generated::*;
+pub use not_found::is_not_found;
+pub use rates::RATES;

@@ -90,7 +90,7 @@ impl<'c, Op: Paginated + 'c> Call<'c, Op> {
     /// Pages are as large as the API allows unless the request has a limit. The stream ends after the last page, or
     /// with the first error.
     pub fn pages(self) -> BoxStream<'c, Result<Op::Output>> {
-        page::pages(self)
+        page::pages(self, 1)
     }
 
     /// The list item by item: a stream of `Result<Item>`.

@@ -1,10 +1,11 @@
 //! Time as the SDK sees it, so that a test can hold it still.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 
 /// Where the SDK takes the time from, and how it waits.
 ///
@@ -37,5 +38,14 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// What `future` gives, or `None` when that takes longer than `limit`. What is ready wins over the time being up.
+pub(crate) async fn within<F: Future>(clock: &dyn Clock, limit: Duration, future: F) -> Option<F::Output> {
+    let sleep = clock.sleep(limit);
+    match select(pin!(future), sleep).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
     }
 }

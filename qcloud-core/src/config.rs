@@ -390,6 +390,7 @@ impl ConfigBuilder {
                 clock: Arc::clone(&clock),
                 environment: self.environment.unwrap_or_else(|| Arc::new(ProcessEnvironment)),
                 transport: Arc::clone(&transport),
+                sts: self.endpoints.first().map(Endpoint::for_sts).unwrap_or_default(),
             };
             Arc::new(CredentialChain::default_chain_with_profile(&context, self.profile.as_deref()))
         });

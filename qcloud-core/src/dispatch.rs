@@ -1,23 +1,22 @@
 //! Carrying a call out: attempts, signatures, waits. Nothing here is generic, so it is compiled once.
 
 use std::borrow::Cow;
-use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, select};
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, header};
 use tracing::Instrument;
 
 use crate::call::CallOptions;
-use crate::clock::Clock;
+use crate::clock::{Clock, within};
 use crate::config::Config;
 use crate::decode::{self, Answer};
 use crate::interceptor::Attempt;
 use crate::signing::SigningRequest;
 use crate::transport::{HttpRequest, TransportError, TransportErrorKind};
-use crate::{Effect, Endpoint, Error, ErrorKind, Region, Result, Sent, Service};
+use crate::{Effect, Endpoint, Error, ErrorKind, Region, Result, Service};
 
 const CONTENT_TYPE: &str = "application/json";
 
@@ -50,8 +49,17 @@ pub(crate) fn dispatch(config: &Config, outgoing: Outgoing, options: CallOptions
     let started = clock.elapsed();
     let deadline = started.saturating_add(options.timeout.unwrap_or(config.0.timeouts.operation));
     let run = async move {
-        let mut run =
-            Run { config, outgoing, options, region, deadline, attempts: 0, endpoint: 0, cured: Cured::default() };
+        let mut run = Run {
+            config,
+            outgoing,
+            options,
+            region,
+            deadline,
+            attempts: 0,
+            endpoint: 0,
+            cured: Cured::default(),
+            put_right: false,
+        };
         let result = run.run().await;
         crate::telemetry::call(
             run.outgoing.service.name,
@@ -94,6 +102,8 @@ struct Run<'c> {
     attempts: u32,
     endpoint: usize,
     cured: Cured,
+    /// What the last attempt failed of has been put right.
+    put_right: bool,
 }
 
 /// Whether to go on after a failed attempt.
@@ -113,30 +123,34 @@ impl Run<'_> {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let mut taken = None;
-        let mut unsure = Sent::No;
+        let mut before: Option<Error> = None;
+        let mut unsure = false;
         loop {
-            let error = match self.attempt().await {
+            let tried = self.attempts;
+            let mut error = match self.attempt().await {
                 Ok(body) => {
                     self.config.0.retry_bucket.give(taken);
                     return Ok(body);
                 }
                 Err(error) => error,
             };
-            if error.was_sent() == Sent::Maybe {
-                unsure = Sent::Maybe;
+            if let Some(before) = before.take_if(|_| self.attempts == tried && error.kind() == ErrorKind::Timeout) {
+                // Time was up before another try began: what went wrong is what the one before says.
+                error = before.with_hint(error.message());
             }
-            match self.after(&error, &mut taken).await {
+            let verdict = if self.attempts == tried { Verdict::Never } else { self.after(&error, &mut taken) };
+            match verdict {
                 Verdict::Now => {}
                 Verdict::After(delay) => {
                     tracing::debug!(%error, attempt = self.attempts, ?delay, "attempt failed; trying again");
                     self.config.0.clock.sleep(delay).await;
                 }
-                // A write may have been executed by an earlier try even if the last one never got out.
-                Verdict::Never if error.was_sent() == Sent::No && unsure == Sent::Maybe => {
-                    return Err(error.with_sent(Sent::Maybe));
-                }
+                // A write may have been executed by an earlier try, whatever the last one says.
+                Verdict::Never if unsure && self.outgoing.effect != Effect::Read => return Err(error.with_doubt()),
                 Verdict::Never => return Err(error),
             }
+            unsure |= error.is_ambiguous();
+            before = Some(error);
         }
     }
 
@@ -168,9 +182,9 @@ impl Run<'_> {
         if limit.is_zero() {
             return Err(self.out_of_time("before it was sent"));
         }
-        self.attempts += 1;
-        let number = self.attempts;
+        let number = self.attempts + 1;
         let request = self.request(credentials.credentials(), credentials.generation(), number)?;
+        self.attempts = number;
         let started = clock.elapsed();
         let answer = within(clock, limit, shared.transport.send(request)).await;
         let took = clock.elapsed().saturating_sub(started);
@@ -203,7 +217,7 @@ impl Run<'_> {
         crate::telemetry::attempt(self.outgoing.service.name, &self.outgoing.action, result.as_ref().err(), took);
         let result = result.map_err(|error| self.explain(error));
         if let Err(error) = &result {
-            self.cure(error, date.as_ref(), credentials.generation());
+            self.put_right = self.cure(error, date.as_ref(), credentials.generation());
         }
         result
     }
@@ -236,36 +250,37 @@ impl Run<'_> {
         error
     }
 
-    /// Puts right what can be: the clock's skew, and credentials that have just ended.
-    fn cure(&self, error: &Error, date: Option<&HeaderValue>, generation: u64) {
+    /// Puts right what can be, each once: the clock's skew, and credentials that have just ended. Says whether it did.
+    fn cure(&mut self, error: &Error, date: Option<&HeaderValue>, generation: u64) -> bool {
         let shared = &*self.config.0;
-        let Some(code) = error.code() else { return };
+        let code = error.code().unwrap_or_default();
         if crate::error::code::is_clock_skew(code) && !self.cured.clock {
             let date = date
                 .and_then(|date| date.to_str().ok())
                 .and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
-            if let Some(date) = date {
-                let skew = date.timestamp() - unix_seconds(&*shared.clock);
-                tracing::warn!(skew_seconds = skew, "this machine's clock is off; signing with the API's time");
-                shared.clock_skew.store(skew, Ordering::Relaxed);
-            }
+            let Some(date) = date else { return false };
+            let skew = date.timestamp() - unix_seconds(&*shared.clock);
+            tracing::warn!(skew_seconds = skew, "this machine's clock is off; signing with the API's time");
+            shared.clock_skew.store(skew, Ordering::Relaxed);
+            self.cured.clock = true;
+            return true;
         }
         if crate::error::code::is_expired_token(code) && !self.cured.token {
             shared.credentials.invalidate(generation);
+            self.cured.token = true;
+            return true;
         }
+        false
     }
 
     /// What to do after a failed attempt.
-    async fn after(&mut self, error: &Error, taken: &mut Option<u32>) -> Verdict {
+    fn after(&mut self, error: &Error, taken: &mut Option<u32>) -> Verdict {
         let shared = &*self.config.0;
-        let code = error.code().unwrap_or_default();
-        if crate::error::code::is_clock_skew(code) && !std::mem::replace(&mut self.cured.clock, true)
-            || crate::error::code::is_expired_token(code) && !std::mem::replace(&mut self.cured.token, true)
-        {
+        if std::mem::take(&mut self.put_right) {
             return Verdict::Now;
         }
         let policy = self.options.retry.as_ref().unwrap_or(&shared.retry);
-        if self.attempts == 0 || self.attempts >= policy.max_attempts || !policy.allows(self.outgoing.effect, error) {
+        if self.attempts >= policy.max_attempts || !policy.allows(self.outgoing.effect, error) {
             return Verdict::Never;
         }
         let delay = self.config.jitter(policy.ceiling(self.attempts - 1));
@@ -364,16 +379,4 @@ fn sensitive(value: &str) -> Result<HeaderValue> {
 
 fn unix_seconds(clock: &dyn Clock) -> i64 {
     clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// What `future` gives, or `None` when that takes longer than `limit`. What is ready wins over the time being up.
-pub(crate) async fn within<F>(clock: &dyn Clock, limit: Duration, future: F) -> Option<F::Output>
-where
-    F: Future,
-{
-    let sleep = clock.sleep(limit);
-    match select(pin!(future), sleep).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
-    }
 }

@@ -93,12 +93,16 @@ impl Endpoint {
                 format!("the endpoint `{url}` {why}; give one like `https://api.example.com`"),
             )
         };
+        // Before any message that quotes the URL.
+        if url.contains('@') {
+            return Err(Error::new(ErrorKind::Config, "the endpoint's URL must not hold a user name or password"));
+        }
         let uri: Uri = url.trim().parse().map_err(|error| wrong("is not a URL").with_source(error))?;
         let parts = uri.into_parts();
         let scheme = parts.scheme.ok_or_else(|| wrong("lacks `https://`"))?;
         let authority = parts.authority.ok_or_else(|| wrong("lacks a host"))?;
-        if authority.as_str().contains('@') {
-            return Err(Error::new(ErrorKind::Config, "the endpoint's URL must not hold a user name or password"));
+        if authority.host().is_empty() {
+            return Err(wrong("lacks a host"));
         }
         if parts.path_and_query.is_some_and(|path| path.as_str() != "/") {
             return Err(wrong("has a path or query, which the API does not have"));
@@ -137,6 +141,15 @@ impl Endpoint {
             Error::new(ErrorKind::Config, format!("no URL can be made for the service `{service}` at {self}"))
                 .with_source(error)
         })
+    }
+
+    /// Where the credential providers find STS when calls go here: in the same family of hosts. A single URL stands for
+    /// the services that are called, not for STS.
+    pub(crate) fn for_sts(&self) -> Self {
+        match &self.0 {
+            Kind::Domain { domain, .. } => Self(Kind::Domain { domain: domain.clone(), regional: false }),
+            Kind::Url { .. } => Self::public(),
+        }
     }
 
     /// The URL at which a service is reached from a region, for looking at.
@@ -204,6 +217,9 @@ mod tests {
             ("ftp://example.com", "neither"),
             ("https://example.com/v1", "path"),
             ("https://me:secret@example.com", "user name"),
+            ("me:secret@example.com", "user name"),
+            ("https://me:secret@exam ple.com", "user name"),
+            ("https://:8443", "host"),
             ("", "not a URL"),
         ] {
             let error = Endpoint::url(url).unwrap_err();

@@ -60,6 +60,8 @@ struct Inner {
     http_status: Option<u16>,
     attempts: u32,
     sent: Sent,
+    /// An earlier attempt of the same call may have taken effect.
+    unsure: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -75,6 +77,7 @@ impl Error {
             http_status: None,
             attempts: 0,
             sent: Sent::No,
+            unsure: false,
             source: None,
         }))
     }
@@ -129,6 +132,15 @@ impl Error {
 
     pub(crate) fn with_sent(mut self, sent: Sent) -> Self {
         self.0.sent = sent;
+        self
+    }
+
+    /// Says that an attempt before the one that this error is about may have taken effect.
+    pub(crate) fn with_doubt(mut self) -> Self {
+        self.0.unsure = true;
+        if self.0.sent == Sent::No {
+            self.0.sent = Sent::Maybe;
+        }
         self
     }
 
@@ -247,10 +259,13 @@ impl Error {
         }
     }
 
-    /// Nobody knows whether the action took effect: the answer was lost, could not be read, or was an internal error.
-    /// Look before repeating a write.
+    /// Nobody knows whether the action took effect: an answer was lost, could not be read, or was an internal error, at
+    /// the last attempt or one before it. Look before repeating a write.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
+        if self.0.unsure {
+            return true;
+        }
         match self.kind() {
             ErrorKind::Decode => true,
             ErrorKind::Http => self.http_status().is_none_or(|status| status >= 500),

@@ -145,6 +145,10 @@ impl Raw {
 
 impl Serialize for Raw {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.parameters.is_null() {
+            // No parameters are an empty object to the API.
+            return serializer.collect_map(std::iter::empty::<((), ())>());
+        }
         self.parameters.serialize(serializer)
     }
 }

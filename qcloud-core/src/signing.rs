@@ -5,7 +5,7 @@
 //! [`Signer`] keeps the derived keys.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::DateTime;
 use hmac::{Hmac, KeyInit, Mac};
@@ -188,8 +188,8 @@ impl SigningKey {
         Self(hmac(&*key))
     }
 
-    fn sign(&self, request: &SigningRequest<'_>, date: &str) -> HexDigest {
-        let mut mac = self.0.clone();
+    fn sign(self, request: &SigningRequest<'_>, date: &str) -> HexDigest {
+        let mut mac = self.0;
         request.write_string_to_sign(date, &mut mac);
         hex_digest(&mac.finalize().into_bytes())
     }
@@ -204,7 +204,7 @@ impl fmt::Debug for SigningKey {
 struct CachedKey {
     generation: u64,
     day: i64,
-    date: String,
+    date: Arc<str>,
     service: String,
     key: SigningKey,
 }
@@ -235,9 +235,8 @@ impl Signer {
         request: &SigningRequest<'_>,
     ) -> String {
         let day = request.timestamp.div_euclid(86_400);
-        let (signature, date) = self.with_key(secret_key, generation, day, request, |entry| {
-            (entry.key.sign(request, &entry.date), entry.date.clone())
-        });
+        let (key, date) = self.key(secret_key, generation, day, request);
+        let signature = key.sign(request, &date);
         let mut header = String::with_capacity(ALGORITHM.len() + secret_id.len() + request.service.len() + 160);
         for piece in [
             ALGORITHM,
@@ -257,31 +256,35 @@ impl Signer {
         header
     }
 
-    fn with_key<T>(
+    /// The key and the date to sign with. The lock is not held while a body is hashed, which may be large.
+    fn key(
         &self,
         secret_key: &Secret,
         generation: u64,
         day: i64,
         request: &SigningRequest<'_>,
-        sign: impl FnOnce(&CachedKey) -> T,
-    ) -> T {
+    ) -> (SigningKey, Arc<str>) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let known =
             keys.iter().find(|key| key.day == day && key.generation == generation && key.service == request.service);
         if let Some(entry) = known {
-            return sign(entry);
+            return (entry.key.clone(), Arc::clone(&entry.date));
         }
-        let date = request.date();
+        let date: Arc<str> = request.date().into();
         let key = SigningKey::derive(secret_key, &date, request.service);
-        let entry = CachedKey { generation, day, date, service: request.service.to_owned(), key };
         // Keys of past days and replaced credentials are of no more use.
         keys.retain(|key| key.day >= day - 1 && key.generation + 1 >= generation);
         if keys.len() >= MOST_KEYS {
             keys.remove(0);
         }
-        let signed = sign(&entry);
-        keys.push(entry);
-        signed
+        keys.push(CachedKey {
+            generation,
+            day,
+            date: Arc::clone(&date),
+            service: request.service.to_owned(),
+            key: key.clone(),
+        });
+        (key, date)
     }
 }
 

@@ -120,6 +120,55 @@ impl<T, A: Condition<T>> Condition<T> for Not<A> {
     }
 }
 
+/// Met when the item's state is among `met`, and impossible when it is among `hopeless`. Not listed means not yet: what
+/// has just been made may take a moment to show.
+pub fn state_in<T: 'static, S: PartialEq + fmt::Display + Send + Sync + 'static>(
+    state: fn(&T) -> &S,
+    met: &'static [S],
+    hopeless: &'static [S],
+) -> impl Condition<T> {
+    move |item: Option<&T>| match item.map(state) {
+        Some(state) if met.contains(state) => Verdict::Met,
+        Some(state) if hopeless.contains(state) => Verdict::Impossible(format!("it is {state}")),
+        _ => Verdict::NotYet,
+    }
+}
+
+/// Met when the item is no longer listed. Only for what has been listed before: right after its creation, something may
+/// not be listed yet.
+pub fn is_gone<T: 'static>() -> impl Condition<T> {
+    |item: Option<&T>| Verdict::from(item.is_none())
+}
+
+/// What there is to know of a kind of thing to wait for it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Watch<T> {
+    /// What the things are called, for messages: `instances`.
+    pub what: &'static str,
+    /// The id of one.
+    pub id: fn(&T) -> &str,
+    /// The state of one, for people.
+    pub state: fn(&T) -> String,
+    /// How many ids one look can ask for.
+    pub most_ids: usize,
+}
+
+impl<T> Watch<T> {
+    /// Things called `what`, looked at up to 100 at a time.
+    #[must_use]
+    pub const fn new(what: &'static str, id: fn(&T) -> &str, state: fn(&T) -> String) -> Self {
+        Self { what, id, state, most_ids: 100 }
+    }
+
+    /// How many ids one look can ask for.
+    #[must_use]
+    pub const fn most_ids(mut self, ids: usize) -> Self {
+        self.most_ids = if ids == 0 { 1 } else { ids };
+        self
+    }
+}
+
 /// How far a wait has come.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -128,7 +177,7 @@ pub struct WaitProgress {
     pub met: usize,
     /// How many items are waited for.
     pub total: usize,
-    /// How often has been looked.
+    /// How often has been looked with success.
     pub polls: u32,
     /// Time since the wait began.
     pub elapsed: Duration,
@@ -136,12 +185,12 @@ pub struct WaitProgress {
     pub pending: Vec<String>,
 }
 
-type Probe<'c, T> = Box<dyn Fn(Vec<String>) -> BoxFuture<'c, Result<Vec<(String, T)>>> + Send + Sync + 'c>;
+type Look<'c, T> = Box<dyn Fn(Vec<String>) -> BoxFuture<'c, Result<Vec<T>>> + Send + Sync + 'c>;
 
 type Report<'c> = Box<dyn FnMut(&WaitProgress) + Send + 'c>;
 
 /// A wait for things with ids. Await it: it gives the items, in the order of the ids, as they were when each met the
-/// condition; those that met it by being gone are left out.
+/// condition; those that met it by being gone are left out. An id that is given twice counts once.
 ///
 /// It looks at once, then again and again with growing, jittered pauses. Looking that fails in a passing way (no
 /// connection, throttled, an internal error) counts as not having looked. It ends with
@@ -151,11 +200,10 @@ type Report<'c> = Box<dyn FnMut(&WaitProgress) + Send + 'c>;
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait<'c, T> {
     config: &'c Config,
-    what: &'static str,
+    watch: Watch<T>,
     ids: Vec<String>,
-    probe: Probe<'c, T>,
+    look: Look<'c, T>,
     condition: Box<dyn Condition<T> + 'c>,
-    state: fn(&T) -> String,
     timeout: Duration,
     first_pause: Duration,
     longest_pause: Duration,
@@ -163,27 +211,24 @@ pub struct Wait<'c, T> {
 }
 
 impl<'c, T: Send + 'c> Wait<'c, T> {
-    /// A wait for `ids` of `what` (plural, for messages: `instances`). `probe` looks up ids and gives what it finds;
-    /// `state` is how to write an item's state for people. Waits 5 minutes with pauses of 1 to 10 s unless told
-    /// otherwise.
-    pub fn new<P>(
+    /// A wait for the things with these ids. `look` gets ids and gives those things that exist. Waits 5 minutes with
+    /// pauses of 1 to 10 s unless told otherwise.
+    pub fn new<L>(
         config: &'c Config,
-        what: &'static str,
+        watch: Watch<T>,
         ids: impl IntoIterator<Item = impl Into<String>>,
-        probe: P,
+        look: L,
         condition: impl Condition<T> + 'c,
-        state: fn(&T) -> String,
     ) -> Self
     where
-        P: Fn(Vec<String>) -> BoxFuture<'c, Result<Vec<(String, T)>>> + Send + Sync + 'c,
+        L: Fn(Vec<String>) -> BoxFuture<'c, Result<Vec<T>>> + Send + Sync + 'c,
     {
         Self {
             config,
-            what,
-            ids: ids.into_iter().map(Into::into).collect(),
-            probe: Box::new(probe),
+            watch,
+            ids: distinct(ids.into_iter().map(Into::into)),
+            look: Box::new(look),
             condition: Box::new(condition),
-            state,
             timeout: Duration::from_secs(300),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(10),
@@ -211,6 +256,7 @@ impl<'c, T: Send + 'c> Wait<'c, T> {
     }
 
     async fn run(mut self) -> Result<Vec<T>> {
+        let Watch { what, id: id_of, state: state_of, .. } = self.watch;
         let clock = &*self.config.0.clock;
         let started = clock.elapsed();
         let deadline = started.saturating_add(self.timeout);
@@ -227,15 +273,15 @@ impl<'c, T: Send + 'c> Wait<'c, T> {
         while !pending.is_empty() {
             let ids = pending.iter().map(|(_, id, _)| id.clone()).collect();
             let left = deadline.saturating_sub(clock.elapsed());
-            let looked = crate::dispatch::within(clock, left, (self.probe)(ids)).await;
-            polls += 1;
+            let looked = crate::clock::within(clock, left, look_at(&self.look, self.watch.most_ids, ids)).await;
             match looked {
                 Some(Ok(mut found)) => {
+                    polls += 1;
                     trouble = None;
                     let mut still = Vec::new();
                     for (index, id, _) in pending {
-                        let place = found.iter().position(|(known, _)| *known == id);
-                        let item = place.map(|place| found.swap_remove(place).1);
+                        let place = found.iter().position(|item| id_of(item) == id);
+                        let item = place.map(|place| found.swap_remove(place));
                         match self.condition.check(item.as_ref()) {
                             Verdict::Met => {
                                 if let Some(slot) = done.get_mut(index) {
@@ -243,18 +289,18 @@ impl<'c, T: Send + 'c> Wait<'c, T> {
                                 }
                             }
                             Verdict::NotYet => {
-                                let state = item.as_ref().map_or_else(|| "not listed".to_owned(), self.state);
+                                let state = item.as_ref().map_or_else(|| "not listed".to_owned(), state_of);
                                 still.push((index, id, state));
                             }
                             Verdict::Impossible(why) => {
-                                let message = format!("waiting for {} is in vain: {id}: {why}", self.what);
+                                let message = format!("waiting for {what} is in vain: {id}: {why}");
                                 return Err(Error::new(ErrorKind::Wait, message));
                             }
                         }
                     }
                     pending = still;
                 }
-                Some(Err(error)) if error.is_retryable() || error.is_ambiguous() => {
+                Some(Err(error)) if error.is_retryable() => {
                     tracing::debug!(%error, "a look at what is waited for failed; looking again");
                     trouble = Some(error);
                 }
@@ -277,13 +323,28 @@ impl<'c, T: Send + 'c> Wait<'c, T> {
             // Between half the pause and all of it, so that many waiters do not look in step.
             let nap = pause / 2 + self.config.jitter(pause / 2);
             if elapsed.saturating_add(nap) >= self.timeout {
-                return Err(out_of_time(self.what, self.timeout, &pending, trouble));
+                return Err(out_of_time(what, self.timeout, &pending, trouble));
             }
             clock.sleep(nap).await;
             pause = (pause + pause / 2).min(self.longest_pause);
         }
         Ok(done.into_iter().flatten().collect())
     }
+}
+
+/// Each id once: the same thing named twice is still one thing.
+fn distinct(ids: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    ids.filter(|id| seen.insert(id.clone())).collect()
+}
+
+/// Looks at all of these ids, as many at a time as one look can ask for.
+async fn look_at<'c, T>(look: &Look<'c, T>, most_ids: usize, ids: Vec<String>) -> Result<Vec<T>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for batch in ids.chunks(most_ids.max(1)) {
+        found.extend(look(batch.to_vec()).await?);
+    }
+    Ok(found)
 }
 
 fn out_of_time(what: &str, timeout: Duration, pending: &[(usize, String, String)], trouble: Option<Error>) -> Error {
@@ -314,6 +375,6 @@ impl<'c, T: Send + 'c> IntoFuture for Wait<'c, T> {
 
 impl<T> fmt::Debug for Wait<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait").field("what", &self.what).field("ids", &self.ids).finish_non_exhaustive()
+        f.debug_struct("Wait").field("what", &self.watch.what).field("ids", &self.ids).finish_non_exhaustive()
     }
 }

@@ -114,7 +114,8 @@ impl Authorization<'_> {
     ) -> Result<&'c Credential, ApiError> {
         let mut known = credentials.iter().filter(|credential| credential.secret_id == self.secret_id).peekable();
         if known.peek().is_none() {
-            let message = format!("The SecretId `{}` is not known here: use the one the emulator printed.", self.secret_id);
+            let message =
+                format!("The SecretId `{}` is not known here: use the one the emulator printed.", self.secret_id);
             return Err(ApiError::new("AuthFailure.SecretIdNotFound", message));
         }
         let token = header(headers, "x-tc-token").filter(|token| !token.is_empty());

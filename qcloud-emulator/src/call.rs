@@ -18,11 +18,16 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The parameters as a structure of the handler's own, with the members that it looks at.
+    /// The parameters as a structure of the handler's own, with the members that it looks at. Those that the structure
+    /// needs although the model does not are missing parameters.
     pub(crate) fn input<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ApiError> {
         T::deserialize(&self.parameters).map_err(|error| {
-            // The model was checked before, so only the emulator's own structures can be at fault.
-            ApiError::internal(format!("The emulator misreads the parameters of {}: {error}.", self.action))
+            let text = error.to_string();
+            match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+                Some(parameter) => ApiError::missing(parameter),
+                // The model was checked before, so only the emulator's own structures can be at fault.
+                None => ApiError::internal(format!("The emulator misreads the parameters of {}: {text}.", self.action)),
+            }
         })
     }
 }

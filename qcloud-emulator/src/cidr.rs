@@ -113,7 +113,10 @@ mod tests {
     #[test]
     fn networks_are_read_strictly() {
         assert_eq!(cidr("10.8.0.0/22").to_string(), "10.8.0.0/22");
-        assert_eq!("10.8.1.0/22".parse::<Cidr>(), Err(NotACidr::HostBits("10.8.1.0/22".to_owned(), cidr("10.8.0.0/22"))));
+        assert_eq!(
+            "10.8.1.0/22".parse::<Cidr>(),
+            Err(NotACidr::HostBits("10.8.1.0/22".to_owned(), cidr("10.8.0.0/22")))
+        );
         for text in ["", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "fd00::/8"] {
             assert!(matches!(text.parse::<Cidr>(), Err(NotACidr::Malformed(_))), "{text}");
         }

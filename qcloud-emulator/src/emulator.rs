@@ -149,8 +149,9 @@ impl Emulator {
         let answer = (action.handler)(&mut world, &call)?;
         drop(world);
         if inner.settings.check_responses {
-            validate::response(model, action.name, &answer)
-                .map_err(|fault| ApiError::internal(format!("The emulator's answer does not fit the model: {fault}.")))?;
+            validate::response(model, action.name, &answer).map_err(|fault| {
+                ApiError::internal(format!("The emulator's answer does not fit the model: {fault}."))
+            })?;
         }
         Ok(answer)
     }

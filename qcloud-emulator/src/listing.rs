@@ -50,7 +50,8 @@ impl Filters {
     pub(crate) fn check(given: Option<Vec<Filter>>, known: &[&str], dialect: &Dialect) -> Result<Self, ApiError> {
         let given = given.unwrap_or_default();
         if given.len() > dialect.most_filters {
-            let message = format!("A request takes at most {} filters; this one has {}.", dialect.most_filters, given.len());
+            let message =
+                format!("A request takes at most {} filters; this one has {}.", dialect.most_filters, given.len());
             return Err(ApiError::new(dialect.too_many_filters, message));
         }
         for filter in &given {
@@ -71,10 +72,6 @@ impl Filters {
             }
         }
         Ok(Self(given))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The values of the filter with this name, if the request has it.

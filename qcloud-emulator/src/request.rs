@@ -56,7 +56,10 @@ impl<'a> Incoming<'a> {
             let message = format!("The Content-Type of a POST must be application/json, not `{content_type}`.");
             return Err(ApiError::new("UnsupportedProtocol", message));
         }
-        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).or_else(|| request.uri().authority().map(|a| a.as_str()));
+        let host = headers
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .or_else(|| request.uri().authority().map(|a| a.as_str()));
         let host = host.ok_or_else(|| ApiError::missing("Host"))?;
         Ok(Self { method, path: request.uri().path(), query, headers, host, body, form })
     }
@@ -110,14 +113,15 @@ impl<'a> Incoming<'a> {
             }
         }
         let services: Vec<&str> = candidates.iter().map(|api| api.service).collect();
-        let message = format!("The action `{action}` does not exist in version {version} of {}.", services.join(" or "));
+        let message =
+            format!("The action `{action}` does not exist in version {version} of {}.", services.join(" or "));
         Err(ApiError::new("InvalidAction", message))
     }
 
     /// The region: from the header, or from a regional host.
     pub(crate) fn region(&self) -> Result<Option<&'static str>, ApiError> {
         let in_host = self.host.split('.').nth(1).filter(|_| service_of_host(self.host).is_some());
-        let in_host = in_host.and_then(|label| zones::region(label));
+        let in_host = in_host.and_then(zones::region);
         match header(self.headers, "x-tc-region").filter(|region| !region.is_empty()) {
             None => Ok(in_host.map(|region| region.name)),
             Some(name) => match zones::region(name) {
@@ -139,9 +143,8 @@ impl<'a> Incoming<'a> {
         if self.body.is_empty() {
             return Ok((Map::new(), Form::Json));
         }
-        let parameters = serde_json::from_slice(self.body).map_err(|error| {
-            ApiError::new("InvalidParameter", format!("The body must be a JSON object: {error}."))
-        })?;
+        let parameters = serde_json::from_slice(self.body)
+            .map_err(|error| ApiError::new("InvalidParameter", format!("The body must be a JSON object: {error}.")))?;
         Ok((parameters, Form::Json))
     }
 }

@@ -92,10 +92,10 @@ impl Server {
     /// Stops listening and waits for the answers under way, five seconds at most.
     pub async fn shutdown(mut self) {
         self.stop.take();
-        if let Some(mut task) = self.task.take() {
-            if tokio::time::timeout(PATIENCE, &mut task).await.is_err() {
-                task.abort();
-            }
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(PATIENCE, &mut task).await.is_err()
+        {
+            task.abort();
         }
     }
 }

@@ -31,18 +31,17 @@ const NULL_IN_ANSWERS: &[(&str, &str)] = &[
 
 /// Checks the parameters of an action, leaves out those that are null and gives all others the type that the model
 /// asks for.
-pub(crate) fn request(model: &Model, action: &str, parameters: Map<String, Value>, form: Form) -> Result<Value, ApiError> {
+pub(crate) fn request(
+    model: &Model,
+    action: &str,
+    parameters: Map<String, Value>,
+    form: Form,
+) -> Result<Value, ApiError> {
     let Some(input) = model.input(action) else { return Ok(Value::Object(parameters)) };
     object(model, input, parameters, form, "")
 }
 
-fn object(
-    model: &Model,
-    name: &str,
-    mut given: Map<String, Value>,
-    form: Form,
-    path: &str,
-) -> Result<Value, ApiError> {
+fn object(model: &Model, name: &str, mut given: Map<String, Value>, form: Form, path: &str) -> Result<Value, ApiError> {
     let members = model.members(name);
     let unknown = given.keys().find(|key| !members.iter().any(|member| member.name == **key));
     if let Some(key) = unknown {
@@ -69,7 +68,8 @@ fn value(model: &Model, kind: &Kind, given: Value, form: Form, path: &str) -> Re
     let fits = match (kind, &given) {
         (Kind::Text, Value::String(_)) | (Kind::Number, Value::Number(_)) | (Kind::Bool, Value::Bool(_)) => true,
         (Kind::Integer, Value::Number(number)) => number.is_i64(),
-        (Kind::Natural, Value::Number(number)) => number.is_u64(),
+        // Nothing is counted beyond the signed range, so that handlers can read every number as an `i64`.
+        (Kind::Natural, Value::Number(number)) => number.as_i64().is_some_and(|number| number >= 0),
         _ => false,
     };
     if fits {
@@ -103,7 +103,7 @@ fn value(model: &Model, kind: &Kind, given: Value, form: Form, path: &str) -> Re
 fn scalar_from_text(kind: &Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Integer => text.parse::<i64>().ok().map(Value::from),
-        Kind::Natural => text.parse::<u64>().ok().map(Value::from),
+        Kind::Natural => text.parse::<i64>().ok().filter(|number| *number >= 0).map(Value::from),
         Kind::Number => text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number),
         // Python writes True and False.
         Kind::Bool => match text {
@@ -159,9 +159,7 @@ fn check_object(model: &Model, name: &str, answer: &Value, path: &str) -> Result
         match given.get(&member.name) {
             None if member.always => return Err(format!("{path} is always there in the model")),
             Some(Value::Null)
-                if member.always
-                    && !member.nullable
-                    && !NULL_IN_ANSWERS.contains(&(name, member.name.as_str())) =>
+                if member.always && !member.nullable && !NULL_IN_ANSWERS.contains(&(name, member.name.as_str())) =>
             {
                 return Err(format!("{path} is never null"));
             }

@@ -71,11 +71,10 @@ impl Region {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn zones_carry_the_numbers_of_the_cloud() {
-        let id = |region: &str, zone: &str| super::region(region).and_then(|region| region.zone(zone)).map(|zone| zone.id);
+        let id =
+            |region: &str, zone: &str| super::region(region).and_then(|region| region.zone(zone)).map(|zone| zone.id);
         assert_eq!(id("ap-guangzhou", "ap-guangzhou-3").as_deref(), Some("100003"));
         assert_eq!(id("ap-chengdu", "ap-chengdu-1").as_deref(), Some("160001"));
         assert_eq!(id("ap-guangzhou", "ap-shanghai-2"), None);

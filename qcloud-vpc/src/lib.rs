@@ -3,5 +3,9 @@
 
 #[rustfmt::skip]
 mod generated;
+mod rates;
+#[cfg(any(feature = "eip", feature = "eni", feature = "nat", feature = "task"))]
+pub mod wait;
 
 pub use generated::*;
+pub use rates::RATES;

@@ -135,7 +135,11 @@ fn group(plan: &Plan, group: &Group) -> String {
     let shared: BTreeSet<&str> = plan.shared.iter().map(Type::name).collect();
     let used: Vec<&str> = group.mentioned().into_iter().filter(|name| shared.contains(name)).collect();
     text.blank();
-    use_list(&mut text, "super::shared", &used);
+    if !used.is_empty() {
+        // So that one path has all that the group's requests need.
+        text.line(0, "#[doc(no_inline)]");
+        use_list(&mut text, "pub use super::shared", &used);
+    }
     text.line(0, "use super::{Client, SERVICE};");
     text.blank();
     text.line(0, "impl Client {");
@@ -194,21 +198,21 @@ fn imports(text: &mut Text, records: &[&Record], operations: &[Operation]) {
     if records.iter().any(|record| record.role.is_sent()) {
         serde.push("Serialize");
     }
-    use_list(text, "qcloud_core", &core.into_iter().collect::<Vec<_>>());
-    use_list(text, "serde", &serde);
+    use_list(text, "use qcloud_core", &core.into_iter().collect::<Vec<_>>());
+    use_list(text, "use serde", &serde);
 }
 
-/// `use path::{a, b};`, in lines of a fair length.
+/// `{path}::{a, b};`, in lines of a fair length.
 fn use_list(text: &mut Text, path: &str, names: &[&str]) {
     match names {
         [] => {}
-        [name] => text.line(0, format!("use {path}::{name};")),
+        [name] => text.line(0, format!("{path}::{name};")),
         names => {
-            let line = format!("use {path}::{{{}}};", names.join(", "));
+            let line = format!("{path}::{{{}}};", names.join(", "));
             if line.len() <= 120 {
                 return text.line(0, line);
             }
-            text.line(0, format!("use {path}::{{"));
+            text.line(0, format!("{path}::{{"));
             let mut line = String::new();
             for name in names {
                 if !line.is_empty() && line.len() + name.len() > 112 {

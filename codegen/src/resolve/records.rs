@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::Member;
 use crate::names;
 use crate::plan::{Field, Kind, Record, Role, Wrap};
+use crate::problem::Problem;
 
 use super::Resolver;
 use super::docs::{self, Source};
@@ -86,7 +87,7 @@ impl Resolver<'_> {
         }
         let kind = match (named, is_secret) {
             (_, true) => Kind::Secret,
-            (Some(name), false) => Kind::Named(name.clone()),
+            (Some(name), false) => Kind::Named(name),
             (None, false) => self.kind(object, member, role),
         };
         let mut wrap = wrap(member, role, &kind);
@@ -126,8 +127,9 @@ impl Resolver<'_> {
             "datetime" | "datetime_iso" | "date" => Kind::Timestamp,
             shape if self.model.objects.contains_key(shape) => Kind::Named(self.names.get(shape)),
             other => {
-                let key = format!("{object}.{}", member.name);
-                self.problem("actions", &key, &format!("has the type `{other}`, which the generator doesn't know"));
+                let file = format!("models/{}.json", self.model.name());
+                let advice = format!("has the type `{other}`; teach it to the generator, or add the object");
+                self.problems.push(Problem::new(file, format!("{object}.{}", member.name), advice));
                 Kind::String
             }
         }
@@ -135,8 +137,9 @@ impl Resolver<'_> {
 }
 
 fn wrap(member: &Member, role: Role, kind: &Kind) -> Wrap {
-    let certain =
-        if role.is_sent() { member.required } else { member.always && !member.nullable && *kind != Kind::Timestamp };
+    // Some definitions promise what is received with the flag that is meant for what is sent.
+    let promised = (member.always || member.required) && !member.nullable && *kind != Kind::Timestamp;
+    let certain = if role.is_sent() { member.required } else { promised };
     match (member.is_list(), certain) {
         (true, _) if !role.is_sent() => Wrap::List,
         (true, true) => Wrap::List,

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{DiskChargePrepaid, DiskChargeType, DiskType, Price, RenewFlag};
+#[doc(no_inline)]
+pub use super::shared::{DiskChargePrepaid, DiskChargeType, DiskType, Price, RenewFlag};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     DiskChargePrepaid, DiskChargeType, DiskType, DiskUsage, Filter, Placement, Price, RenewFlag, SortOrder, Tag,
 };
 use super::{Client, SERVICE};
@@ -924,11 +925,11 @@ pub struct AttachDetail {
     /// Number of data disks attached to the instance.
     #[doc(alias = "AttachedDiskCount")]
     #[serde(default)]
-    pub attached_disk_count: Option<u64>,
+    pub attached_disk_count: u64,
     /// Number of data disks that may be attached to the instance.
     #[doc(alias = "MaxAttachCount")]
     #[serde(default)]
-    pub max_attach_count: Option<u64>,
+    pub max_attach_count: u64,
 }
 
 qcloud_core::open_enum! {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{DiskChargeType, Filter, Placement, RenewFlag};
+#[doc(no_inline)]
+pub use super::shared::{DiskChargeType, Filter, Placement, RenewFlag};
 use super::{Client, SERVICE};
 
 impl Client {

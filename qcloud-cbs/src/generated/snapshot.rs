@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{DiskUsage, Filter, Image, ItemOrderField, Placement, SortOrder, Tag};
+#[doc(no_inline)]
+pub use super::shared::{DiskUsage, Filter, Image, ItemOrderField, Placement, SortOrder, Tag};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{BackendType, ExclusiveCluster, ListenerProtocol};
+#[doc(no_inline)]
+pub use super::shared::{BackendType, ExclusiveCluster, ListenerProtocol};
 use super::{Client, SERVICE};
 
 impl Client {

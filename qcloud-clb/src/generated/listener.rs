@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     BasicTargetGroupInfo, CertificateInput, CertificateOutput, HealthCheck, ListenerProtocol, LoadBalancer,
     MultiCertInfo, RuleOutput, Scheduler, TargetType,
 };

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     AttributeFlag, AvailableZoneAffinityInfo, ExclusiveCluster, ExtraInfo, Filter, InternetAccessible, Ipv6Mode,
     IsolationState, Isp, ItemPrice, LBChargePrepaid, ListenerProtocol, LoadBalancer, LoadBalancerChargeType,
     LoadBalancerKind, LoadBalancerStatus, LoadBalancerType, SnatIp, TagInfo, TargetRegionInfo,
@@ -2718,10 +2719,10 @@ qcloud_core::open_enum! {
 pub struct LBOperateProtectInfo {
     /// Id of the load balancer, such as `lb-12345678`.
     #[doc(alias = "LoadBalancerId")]
-    pub load_balancer_id: Option<String>,
+    pub load_balancer_id: String,
     /// Whether operations are protected.
     #[doc(alias = "ProtectState")]
-    pub protect_state: Option<bool>,
+    pub protect_state: bool,
     /// Account id of the user who set the protection; may be absent.
     #[doc(alias = "OperatorUin")]
     pub operator_uin: Option<String>,
@@ -3059,10 +3060,10 @@ pub struct Resource {
 pub struct ResourceAvailability {
     /// Kind of addresses.
     #[doc(alias = "Type")]
-    pub type_: Option<Isp>,
+    pub type_: Isp,
     /// Whether it can be bought.
     #[doc(alias = "Availability")]
-    pub availability: Option<Availability>,
+    pub availability: Availability,
 }
 
 qcloud_core::open_enum! {

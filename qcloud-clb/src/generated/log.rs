@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::TagInfo;
+#[doc(no_inline)]
+pub use super::shared::TagInfo;
 use super::{Client, SERVICE};
 
 impl Client {
@@ -194,10 +195,10 @@ impl Operation for DescribeClsLogSet {
 pub struct DescribeClsLogSetResponse {
     /// Id of the logset for access logs.
     #[doc(alias = "LogsetId")]
-    pub logset_id: Option<String>,
+    pub logset_id: String,
     /// Id of the logset for health-check logs.
     #[doc(alias = "HealthLogsetId")]
-    pub health_logset_id: Option<String>,
+    pub health_logset_id: String,
     /// Id of the request, to quote in support cases.
     #[doc(alias = "RequestId")]
     pub request_id: String,

@@ -3,7 +3,8 @@
 use qcloud_core::{Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, ItemPrice};
+#[doc(no_inline)]
+pub use super::shared::{Filter, ItemPrice};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, InputModality, ModelAccessType, ModelCapability, ModelSource, TagInfo};
+#[doc(no_inline)]
+pub use super::shared::{Filter, InputModality, ModelAccessType, ModelCapability, ModelSource, TagInfo};
 use super::{Client, SERVICE};
 
 impl Client {

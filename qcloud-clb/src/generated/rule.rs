@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     CertificateInput, ForwardType, HealthCheck, MultiCertInfo, OAuth, RuleOutput, Scheduler, TargetType,
 };
 use super::{Client, SERVICE};

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{BackendType, Filter, ListenerProtocol};
+#[doc(no_inline)]
+pub use super::shared::{BackendType, Filter, ListenerProtocol};
 use super::{Client, SERVICE};
 
 impl Client {

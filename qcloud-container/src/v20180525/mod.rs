@@ -2,5 +2,7 @@
 
 #[rustfmt::skip]
 mod generated;
+#[cfg(any(feature = "cluster", feature = "node_pool"))]
+pub mod wait;
 
 pub use generated::*;

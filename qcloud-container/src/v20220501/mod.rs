@@ -2,5 +2,7 @@
 
 #[rustfmt::skip]
 mod generated;
+#[cfg(feature = "node_pool_v2022")]
+pub mod wait;
 
 pub use generated::*;

@@ -52,6 +52,7 @@ impl AssumeRoleCredentials {
     /// hours at a time.
     #[must_use]
     pub fn new(context: ProviderContext, base: impl CredentialProvider + 'static, role_arn: impl Into<String>) -> Self {
+        let endpoint = context.sts.clone();
         Self {
             context,
             base: Arc::new(base),
@@ -62,7 +63,7 @@ impl AssumeRoleCredentials {
             policy: None,
             // What the official clients use; STS is the same everywhere.
             region: Region::GUANGZHOU,
-            endpoint: Endpoint::public(),
+            endpoint,
         }
     }
 
@@ -101,7 +102,7 @@ impl AssumeRoleCredentials {
         self
     }
 
-    /// Asks STS there in place of `sts.tencentcloudapi.com`.
+    /// Asks STS there in place of the context's endpoint.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = endpoint;

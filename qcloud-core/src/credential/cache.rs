@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tracing::{debug, warn};
 
-use super::{CredentialProvider, Credentials, refused, within};
-use crate::clock::Clock;
+use super::{CredentialProvider, Credentials, refused};
+use crate::clock::{Clock, within};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a load may take in all.

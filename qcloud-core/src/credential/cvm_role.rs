@@ -8,7 +8,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use tracing::debug;
 
-use super::{CredentialProvider, Credentials, ProviderContext, check, epoch, refused, within};
+use super::{CredentialProvider, Credentials, ProviderContext, check, epoch, refused};
+use crate::clock::within;
 use crate::transport::TransportErrorKind;
 use crate::{Error, Secret};
 

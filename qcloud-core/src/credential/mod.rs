@@ -26,16 +26,15 @@ mod tests;
 mod tke_oidc;
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{BoxFuture, Either, select};
+use futures_util::future::BoxFuture;
 
-use crate::clock::Clock;
-use crate::environment::Environment;
+use crate::clock::{Clock, SystemClock};
+use crate::environment::{Environment, ProcessEnvironment};
 use crate::transport::Transport;
-use crate::{Error, ErrorKind, Secret};
+use crate::{Endpoint, Error, ErrorKind, Secret};
 
 pub use self::assume_role::AssumeRoleCredentials;
 pub use self::cache::{CachedCredentials, CredentialCache};
@@ -127,6 +126,21 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
 }
 
 /// The side effects that providers need: time, variables and files, HTTP.
+///
+/// ```
+/// # fn example() -> qcloud_core::Result<()> {
+/// # #[cfg(feature = "reqwest")] {
+/// use qcloud_core::Config;
+/// use qcloud_core::credential::{AssumeRoleCredentials, CredentialChain, ProviderContext};
+/// use qcloud_core::transport::ReqwestTransport;
+///
+/// let context = ProviderContext::new(ReqwestTransport::builder().build()?);
+/// let base = CredentialChain::default_chain(&context);
+/// let role = AssumeRoleCredentials::new(context, base, "qcs::cam::uin/100000000001:roleName/deploy");
+/// let config = Config::builder().region("ap-guangzhou").credentials(role).build()?;
+/// # }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProviderContext {
     /// The time of day, and waiting.
@@ -135,6 +149,21 @@ pub struct ProviderContext {
     pub environment: Arc<dyn Environment>,
     /// HTTP to the metadata server and STS.
     pub transport: Arc<dyn Transport>,
+    /// Where STS is asked, unless a provider is told otherwise.
+    pub sts: Endpoint,
+}
+
+impl ProviderContext {
+    /// The machine's clock, the environment of this process, the public STS, and HTTP through `transport`.
+    #[must_use]
+    pub fn new(transport: impl Transport + 'static) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            environment: Arc::new(ProcessEnvironment),
+            transport: Arc::new(transport),
+            sts: Endpoint::public(),
+        }
+    }
 }
 
 /// An error in getting credentials. The message says what to do, and holds no value that could be a secret.
@@ -160,17 +189,4 @@ fn check(what: &str, value: &str) -> Result<(), Error> {
 /// A date in seconds since 1970, as the API writes them.
 fn epoch(seconds: i64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
-
-/// What `future` gives, or `None` when that takes longer than `limit`.
-async fn within<F>(clock: &dyn Clock, limit: Duration, future: F) -> Option<F::Output>
-where
-    F: Future + Send,
-    F::Output: Send,
-{
-    let sleep = clock.sleep(limit);
-    match select(pin!(future), sleep).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
-    }
 }

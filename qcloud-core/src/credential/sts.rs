@@ -10,7 +10,8 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use super::{Credentials, ProviderContext, check, epoch, refused, within};
+use super::{Credentials, ProviderContext, check, epoch, refused};
+use crate::clock::within;
 use crate::error::code::is_clock_skew;
 use crate::signing::{Signer, SigningRequest};
 use crate::transport::{HttpRequest, HttpResponse};
@@ -121,9 +122,15 @@ impl Call<'_> {
             request = request.header("X-TC-Token", token.expose());
         }
         // The error is left out: it is about a header, which may be secret.
-        request
+        let mut request = request
             .body(self.body.clone())
-            .map_err(|_| refused(format!("the region or a key can't be part of the call {}", self.action)))
+            .map_err(|_| refused(format!("the region or a key can't be part of the call {}", self.action)))?;
+        for name in ["Authorization", "X-TC-Token"] {
+            if let Some(value) = request.headers_mut().get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
+        Ok(request)
     }
 
     /// Sends the request. When STS finds its time off, `skew` becomes what this machine's clock lacks.

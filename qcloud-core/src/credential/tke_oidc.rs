@@ -42,10 +42,11 @@ impl TkeOidcCredentials {
     /// The role of the pod that the program runs in, for two hours at a time.
     #[must_use]
     pub fn new(context: ProviderContext) -> Self {
-        Self { context, endpoint: Endpoint::public(), session_name: None, duration: sts::DEFAULT_DURATION }
+        let endpoint = context.sts.clone();
+        Self { context, endpoint, session_name: None, duration: sts::DEFAULT_DURATION }
     }
 
-    /// Asks STS there in place of `sts.tencentcloudapi.com`: at [`Endpoint::internal`] in clusters without a way to the
+    /// Asks STS there in place of the context's endpoint: at [`Endpoint::internal`] in clusters without a way to the
     /// internet.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {

@@ -1,7 +1,8 @@
 //! The built-in transport: reqwest over rustls with ring.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 /// The API closes idle connections after some 30 s; ours go first, so that a request does not meet a closing one.
 const IDLE: Duration = Duration::from_secs(20);
 const MAX_RESPONSE_SIZE: usize = 64 * 1024 * 1024;
+/// The server inside each CVM instance's own network: plain http, and never to be asked through a proxy, which would see
+/// the credentials of the instance, or give those of its own.
+const METADATA_SERVER: &str = "metadata.tencentyun.com";
 
 /// Which proxy the built-in transport goes through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,11 +33,17 @@ pub enum Proxy {
 }
 
 /// Carries requests over pooled connections with HTTP/1.1 and TLS. Certificates are checked against those that the
-/// operating system trusts. Redirects are not followed.
-#[derive(Clone, Debug)]
-pub struct ReqwestTransport {
+/// operating system trusts. Redirects are not followed. The metadata server of CVM instances is asked without a proxy,
+/// whatever is set. Cheap to clone.
+#[derive(Clone)]
+pub struct ReqwestTransport(Arc<Inner>);
+
+struct Inner {
     client: reqwest::Client,
-    max_response_size: usize,
+    /// For the metadata server, made when it is first asked.
+    direct: OnceLock<reqwest::Client>,
+    settings: ReqwestTransportBuilder,
+    tls: rustls::ClientConfig,
 }
 
 /// Builds a [`ReqwestTransport`].
@@ -80,8 +90,14 @@ impl ReqwestTransportBuilder {
     /// # Errors
     /// When the proxy is not a URL, or TLS can't be set up.
     pub fn build(self) -> Result<ReqwestTransport> {
+        let tls = tls()?;
+        let client = self.client(&self.proxy, tls.clone())?;
+        Ok(ReqwestTransport(Arc::new(Inner { client, direct: OnceLock::new(), settings: self, tls })))
+    }
+
+    fn client(&self, proxy: &Proxy, tls: rustls::ClientConfig) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -89,7 +105,7 @@ impl ReqwestTransportBuilder {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .http1_only();
-        builder = match &self.proxy {
+        builder = match proxy {
             Proxy::Environment => builder,
             Proxy::Direct => builder.no_proxy(),
             Proxy::Url(url) => {
@@ -103,11 +119,10 @@ impl ReqwestTransportBuilder {
                 builder.proxy(proxy)
             }
         };
-        let client = builder.build().map_err(|error| {
+        builder.build().map_err(|error| {
             Error::new(ErrorKind::Config, format!("the HTTP client can't be set up: {}", causes(&error)))
                 .with_source(error)
-        })?;
-        Ok(ReqwestTransport { client, max_response_size: self.max_response_size })
+        })
     }
 }
 
@@ -133,20 +148,36 @@ fn tls() -> Result<rustls::ClientConfig> {
 impl Transport for ReqwestTransport {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
+            let client = self.client_for(request.uri())?;
             let request = reqwest::Request::try_from(request)
                 .map_err(|error| TransportError::new(TransportErrorKind::Request, error.without_url()))?;
-            let response = self.client.execute(request).await.map_err(failure)?;
+            let response = client.execute(request).await.map_err(failure)?;
             self.read(response).await
         })
     }
 }
 
 impl ReqwestTransport {
+    fn client_for(&self, uri: &http::Uri) -> Result<&reqwest::Client, TransportError> {
+        let inner = &*self.0;
+        if !uri.host().is_some_and(|host| host.eq_ignore_ascii_case(METADATA_SERVER)) {
+            return Ok(&inner.client);
+        }
+        if let Some(direct) = inner.direct.get() {
+            return Ok(direct);
+        }
+        let client = inner
+            .settings
+            .client(&Proxy::Direct, inner.tls.clone())
+            .map_err(|error| TransportError::new(TransportErrorKind::Request, error))?;
+        Ok(inner.direct.get_or_init(|| client))
+    }
+
     async fn read(&self, mut response: reqwest::Response) -> Result<HttpResponse, TransportError> {
-        let too_large =
-            || TransportError::new(TransportErrorKind::TooLarge, format!("more than {} bytes", self.max_response_size));
+        let max = self.0.settings.max_response_size;
+        let too_large = || TransportError::new(TransportErrorKind::TooLarge, format!("more than {max} bytes"));
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        if announced.is_some_and(|length| length > self.max_response_size) {
+        if announced.is_some_and(|length| length > max) {
             return Err(too_large());
         }
         // The whole of a small answer mostly comes in one piece, which then needs no copy.
@@ -154,7 +185,7 @@ impl ReqwestTransport {
         let mut more: Option<BytesMut> = None;
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             let length = more.as_ref().map_or(body.len(), BytesMut::len) + chunk.len();
-            if length > self.max_response_size {
+            if length > max {
                 return Err(too_large());
             }
             match &mut more {
@@ -172,6 +203,13 @@ impl ReqwestTransport {
         *answer.status_mut() = response.status();
         std::mem::swap(answer.headers_mut(), response.headers_mut());
         Ok(answer)
+    }
+}
+
+/// What the client itself would show includes the proxy's URL, and with it a password.
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.settings.fmt(f)
     }
 }
 

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     CpuTopology, DataDisk, EnhancedService, InstanceChargePrepaid, InstanceChargeType, InstanceMarketOptionsRequest,
     InternetAccessible, ItemPrice, LaunchTemplate, LoginSettings, Metadata, NetworkInterfaces, Placement, RenewFlag,
     SystemDisk, TagSpecification, VirtualPrivateCloud,

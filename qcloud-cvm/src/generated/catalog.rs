@@ -3,7 +3,8 @@
 use qcloud_core::{Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Externals, Filter, InstanceChargeType, InstanceTypeConfig, ItemPrice};
+#[doc(no_inline)]
+pub use super::shared::{Externals, Filter, InstanceChargeType, InstanceTypeConfig, ItemPrice};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -342,19 +343,19 @@ pub struct AccountQuotaOverview {
 pub struct DisasterRecoverGroupQuota {
     /// Number of placement groups that the account may have.
     #[doc(alias = "GroupQuota")]
-    pub group_quota: Option<i64>,
+    pub group_quota: i64,
     /// Number of placement groups that the account has.
     #[doc(alias = "CurrentNum")]
-    pub current_num: Option<i64>,
+    pub current_num: i64,
     /// Number of instances that a placement group of type `HOST` may hold.
     #[doc(alias = "CvmInHostGroupQuota")]
-    pub cvm_in_host_group_quota: Option<i64>,
+    pub cvm_in_host_group_quota: i64,
     /// Number of instances that a placement group of type `SW` may hold.
     #[doc(alias = "CvmInSwitchGroupQuota")]
-    pub cvm_in_switch_group_quota: Option<i64>,
+    pub cvm_in_switch_group_quota: i64,
     /// Number of instances that a placement group of type `RACK` may hold.
     #[doc(alias = "CvmInRackGroupQuota")]
-    pub cvm_in_rack_group_quota: Option<i64>,
+    pub cvm_in_rack_group_quota: i64,
 }
 
 /// Quota for custom images.

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, LatestOperationState, Placement, Tag, VirtualPrivateCloud};
+#[doc(no_inline)]
+pub use super::shared::{Filter, LatestOperationState, Placement, Tag, VirtualPrivateCloud};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -700,7 +701,7 @@ pub struct ChcHostDeniedActions {
     /// State of the CHC host.
     #[doc(alias = "State")]
     #[serde(default)]
-    pub state: Option<ChcState>,
+    pub state: ChcState,
     /// Names of the actions that the CHC host refuses.
     #[doc(alias = "DenyActions")]
     #[serde(default)]

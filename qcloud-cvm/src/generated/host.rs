@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, ItemPrice, Placement, RenewFlag, Tag, TagSpecification};
+#[doc(no_inline)]
+pub use super::shared::{Filter, ItemPrice, Placement, RenewFlag, Tag, TagSpecification};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -448,7 +449,7 @@ pub struct HostItem {
 pub struct HostPriceInfo {
     /// Price of the dedicated hosts.
     #[doc(alias = "HostPrice")]
-    pub host_price: Option<ItemPrice>,
+    pub host_price: ItemPrice,
 }
 
 /// Total and free resources of a dedicated host.

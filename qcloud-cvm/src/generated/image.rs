@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, LicenseType, Tag, TagSpecification};
+#[doc(no_inline)]
+pub use super::shared::{Filter, LicenseType, Tag, TagSpecification};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -1163,8 +1164,8 @@ pub struct Snapshot {
 pub struct SyncImage {
     /// Id of the image, such as `img-8toqc6s3`.
     #[doc(alias = "ImageId")]
-    pub image_id: Option<String>,
+    pub image_id: String,
     /// Region, such as `ap-guangzhou`.
     #[doc(alias = "Region")]
-    pub region: Option<String>,
+    pub region: String,
 }

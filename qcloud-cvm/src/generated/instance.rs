@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ActionTimer, ActionTimerStatus, CpuTopology, DataDisk, EnhancedService, Filter, InstanceChargePrepaid,
     InstanceChargeType, InstanceMarketOptionsRequest, InstanceTypeConfig, InternetAccessible, LatestOperationState,
     LaunchTemplate, LicenseType, LoginSettings, Metadata, NetworkInterfaces, Placement, RenewFlag, SystemDisk, Tag,

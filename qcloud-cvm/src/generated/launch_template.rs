@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ActionTimer, DataDisk, EnhancedService, Filter, InstanceChargePrepaid, InstanceChargeType,
     InstanceMarketOptionsRequest, InternetAccessible, LoginSettings, Metadata, NetworkInterfaces, Placement,
     SystemDisk, TagSpecification, VirtualPrivateCloud,

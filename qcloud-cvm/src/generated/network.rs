@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{InternetAccessible, InternetChargeType, VirtualPrivateCloud};
+#[doc(no_inline)]
+pub use super::shared::{InternetAccessible, InternetChargeType, VirtualPrivateCloud};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -22,7 +22,14 @@ pub(super) struct InstanceType {
     price: f64,
 }
 
-const fn of(name: &'static str, family: &'static str, title: &'static str, cpu: u32, memory: u32, price: f64) -> InstanceType {
+const fn of(
+    name: &'static str,
+    family: &'static str,
+    title: &'static str,
+    cpu: u32,
+    memory: u32,
+    price: f64,
+) -> InstanceType {
     InstanceType { name, family, title, cpu, memory, gpu: 0, price }
 }
 
@@ -141,7 +148,9 @@ fn quota_item(here: &Local<'_>, zone: &str, kind: &InstanceType, charge: &str) -
     let zone_gone = here.settings.sold_out_zones.iter().any(|other| other == zone);
     let gone = zone_gone || sold_out(here, kind.name);
     let price = match charge {
-        "PREPAID" => json!({ "OriginalPrice": kind.price * 400.0, "DiscountPrice": kind.price * 400.0, "Discount": 100.0 }),
+        "PREPAID" => {
+            json!({ "OriginalPrice": kind.price * 400.0, "DiscountPrice": kind.price * 400.0, "Discount": 100.0 })
+        }
         _ => json!({
             "UnitPrice": kind.price,
             "UnitPriceDiscount": kind.price,

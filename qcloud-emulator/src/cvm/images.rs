@@ -20,12 +20,42 @@ pub(super) struct Image {
 }
 
 static IMAGES: &[Image] = &[
-    Image { id: "img-9qrfy1xt", os: "TencentOS Server 3.1 (TK4)", platform: "TencentOS", size: 20, created: "2021-08-18T07:37:02Z" },
-    Image { id: "img-487zeit5", os: "Ubuntu Server 22.04 LTS 64bit", platform: "Ubuntu", size: 20, created: "2022-05-12T03:10:37Z" },
-    Image { id: "img-mmytdhbn", os: "Ubuntu Server 24.04 LTS 64bit", platform: "Ubuntu", size: 20, created: "2024-05-29T08:21:12Z" },
-    Image { id: "img-4cmp1f33", os: "Debian 11.1 64bit", platform: "Debian", size: 20, created: "2021-11-23T06:50:19Z" },
+    Image {
+        id: "img-9qrfy1xt",
+        os: "TencentOS Server 3.1 (TK4)",
+        platform: "TencentOS",
+        size: 20,
+        created: "2021-08-18T07:37:02Z",
+    },
+    Image {
+        id: "img-487zeit5",
+        os: "Ubuntu Server 22.04 LTS 64bit",
+        platform: "Ubuntu",
+        size: 20,
+        created: "2022-05-12T03:10:37Z",
+    },
+    Image {
+        id: "img-mmytdhbn",
+        os: "Ubuntu Server 24.04 LTS 64bit",
+        platform: "Ubuntu",
+        size: 20,
+        created: "2024-05-29T08:21:12Z",
+    },
+    Image {
+        id: "img-4cmp1f33",
+        os: "Debian 11.1 64bit",
+        platform: "Debian",
+        size: 20,
+        created: "2021-11-23T06:50:19Z",
+    },
     Image { id: "img-l8og963d", os: "CentOS 7.9 64bit", platform: "CentOS", size: 20, created: "2021-01-05T10:30:17Z" },
-    Image { id: "img-9id7emv7", os: "Windows Server 2022 Datacenter 64bit", platform: "Windows", size: 50, created: "2022-03-15T02:42:35Z" },
+    Image {
+        id: "img-9id7emv7",
+        os: "Windows Server 2022 Datacenter 64bit",
+        platform: "Windows",
+        size: 50,
+        created: "2022-03-15T02:42:35Z",
+    },
 ];
 
 impl Image {
@@ -78,7 +108,9 @@ pub(super) fn describe(_: &mut World, call: &Call) -> Result<Value, ApiError> {
     }
     const FILTERS: &[&str] = &["image-id", "image-type", "image-name", "platform", "tag-key", "tag-value", "tag:"];
     let input: Input = call.input()?;
-    if input.image_ids.as_ref().is_some_and(|ids| !ids.is_empty()) && input.filters.as_ref().is_some_and(|f| !f.is_empty()) {
+    if input.image_ids.as_ref().is_some_and(|ids| !ids.is_empty())
+        && input.filters.as_ref().is_some_and(|f| !f.is_empty())
+    {
         let message = "`ImageIds` and `Filters` cannot be given together: give one of them.";
         return Err(ApiError::new("InvalidParameter.InvalidParameterCoexistImageIdsFilters", message));
     }

@@ -229,9 +229,27 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         limit: Option<i64>,
     }
     const FILTERS: &[&str] = &[
-        "zone", "project-id", "host-id", "dedicated-cluster-id", "vpc-id", "subnet-id", "instance-id", "uuid",
-        "security-group-id", "instance-name", "instance-charge-type", "instance-state", "instance-type", "image-id",
-        "private-ip-address", "public-ip-address", "ipv6-address", "tag-key", "tag-value", "tag:", "creation-start-time",
+        "zone",
+        "project-id",
+        "host-id",
+        "dedicated-cluster-id",
+        "vpc-id",
+        "subnet-id",
+        "instance-id",
+        "uuid",
+        "security-group-id",
+        "instance-name",
+        "instance-charge-type",
+        "instance-state",
+        "instance-type",
+        "image-id",
+        "private-ip-address",
+        "public-ip-address",
+        "ipv6-address",
+        "tag-key",
+        "tag-value",
+        "tag:",
+        "creation-start-time",
         "creation-end-time",
     ];
     let input: Input = call.input()?;
@@ -267,7 +285,9 @@ fn check_values(here: &Local<'_>, filters: &Filters) -> Result<(), ApiError> {
         }
     }
     for name in ["private-ip-address", "public-ip-address"] {
-        if let Some(value) = filters.values(name).unwrap_or_default().iter().find(|value| value.parse::<std::net::Ipv4Addr>().is_err()) {
+        if let Some(value) =
+            filters.values(name).unwrap_or_default().iter().find(|value| value.parse::<std::net::Ipv4Addr>().is_err())
+        {
             let message = format!("The filter `{name}` takes IPv4 addresses, not `{value}`.");
             return Err(ApiError::new("InvalidParameterValue.IPAddressMalformed", message));
         }

@@ -12,7 +12,12 @@ use crate::vpc::{self, security_groups};
 use crate::world::Local;
 
 /// Makes the instances and plans their boot. Gives their ids.
-pub(super) fn launch(here: &mut Local<'_>, call: &Call, input: &Input, mut order: Order) -> Result<Vec<String>, ApiError> {
+pub(super) fn launch(
+    here: &mut Local<'_>,
+    call: &Call,
+    input: &Input,
+    mut order: Order,
+) -> Result<Vec<String>, ApiError> {
     let subnet_id = match order.subnet.take() {
         Some(id) => id,
         None => vpc::default_subnet(here, &order.zone)?,
@@ -33,8 +38,13 @@ pub(super) fn launch(here: &mut Local<'_>, call: &Call, input: &Input, mut order
 }
 
 /// An id and an address for every instance, or for none.
-fn take_addresses(here: &mut Local<'_>, order: &Order, subnet_id: &str) -> Result<(String, Vec<(String, String)>), ApiError> {
-    let missing = || ApiError::new("InvalidParameterValue.SubnetNotExist", format!("The subnet `{subnet_id}` is gone."));
+fn take_addresses(
+    here: &mut Local<'_>,
+    order: &Order,
+    subnet_id: &str,
+) -> Result<(String, Vec<(String, String)>), ApiError> {
+    let missing =
+        || ApiError::new("InvalidParameterValue.SubnetNotExist", format!("The subnet `{subnet_id}` is gone."));
     let ids: Vec<String> = (0..order.count).map(|_| here.ids.new_id("ins")).collect();
     let subnet = here.region.vpc.subnets.get_mut(subnet_id).ok_or_else(missing)?;
     let mut given = Vec::new();
@@ -46,7 +56,8 @@ fn take_addresses(here: &mut Local<'_>, order: &Order, subnet_id: &str) -> Resul
             let name = wanted.map(|address| address.to_string()).unwrap_or_default();
             match refused {
                 Refused::Outside => {
-                    let message = format!("The address {name} is not one of the subnet `{subnet_id}`, {}.", subnet.cidr);
+                    let message =
+                        format!("The address {name} is not one of the subnet `{subnet_id}`, {}.", subnet.cidr);
                     ApiError::new("VpcAddrNotInSubNet", message)
                 }
                 Refused::Taken => ApiError::new("VpcIpIsUsed", format!("The address {name} is in use.")),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::instances::{Instance, Operation, State, named};
 use super::images;
+use super::instances::{Instance, Operation, State, named};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::settings::{BusyInstance, Settings, Task};
@@ -73,7 +73,8 @@ pub(super) fn check_state(instance: &Instance, allowed: &[State], settings: &Set
         instance.operation.action,
         instance.operation.state
     );
-    let passing = matches!(state, State::Stopping | State::Starting | State::Rebooting) || (busy && allowed.contains(&state));
+    let passing =
+        matches!(state, State::Stopping | State::Starting | State::Rebooting) || (busy && allowed.contains(&state));
     let code = match settings.busy_instance {
         BusyInstance::OperationInProgress if passing => "OperationDenied.InstanceOperationInProgress".to_owned(),
         BusyInstance::TaskRunning if passing => "MutexOperation.TaskRunning".to_owned(),

@@ -21,8 +21,7 @@ mod run;
 pub(crate) use lifecycle::{Event, happen};
 
 /// The service.
-pub(crate) static API: Api =
-    Api::new("cvm", "2017-03-12", include_str!("../../models/cvm-2017-03-12.json"), ACTIONS);
+pub(crate) static API: Api = Api::new("cvm", "2017-03-12", include_str!("../../models/cvm-2017-03-12.json"), ACTIONS);
 
 const ACTIONS: &[Action] = &[
     Action::new("DescribeRegions", locations::describe_regions).anywhere(),

@@ -133,10 +133,10 @@ pub(super) fn run(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let input: Input = call.input()?;
     let mut here = world.local(call);
     let token = input.client_token.clone().filter(|token| !token.is_empty());
-    if let Some(token) = &token {
-        if let Some(instances) = replay(&here, token, &call.parameters)? {
-            return Ok(json!({ "InstanceIdSet": instances }));
-        }
+    if let Some(token) = &token
+        && let Some(instances) = replay(&here, token, &call.parameters)?
+    {
+        return Ok(json!({ "InstanceIdSet": instances }));
     }
     let order = check(&here, &input)?;
     if input.dry_run == Some(true) {
@@ -203,7 +203,8 @@ fn check_charge(input: &Input) -> Result<String, ApiError> {
     match (charge_type, &input.instance_charge_prepaid) {
         ("PREPAID", None) => Err(ApiError::missing("InstanceChargePrepaid")),
         ("PREPAID", Some(prepaid)) if !matches!(prepaid.period, 1..=12 | 24 | 36 | 48 | 60) => {
-            let message = format!("`InstanceChargePrepaid.Period`: {} is none of 1 to 12, 24, 36, 48, 60.", prepaid.period);
+            let message =
+                format!("`InstanceChargePrepaid.Period`: {} is none of 1 to 12, 24, 36, 48, 60.", prepaid.period);
             Err(ApiError::new("InvalidPeriod", message))
         }
         ("PREPAID" | "POSTPAID_BY_HOUR" | "SPOTPAID", _) => Ok(charge_type.to_owned()),
@@ -272,10 +273,16 @@ fn check_network(
             return fault("InvalidParameterValue.VpcIdMalformed", format!("`VpcId`: `{vpc_id}` is malformed."));
         }
         if !well_formed(subnet_id, "subnet") {
-            return fault("InvalidParameterValue.SubnetIdMalformed", format!("`SubnetId`: `{subnet_id}` is malformed."));
+            return fault(
+                "InvalidParameterValue.SubnetIdMalformed",
+                format!("`SubnetId`: `{subnet_id}` is malformed."),
+            );
         }
         if !here.region.vpc.vpcs.contains(vpc_id) {
-            return fault("InvalidParameterValue.VpcIdNotExist", format!("The VPC `{vpc_id}` does not exist in this region."));
+            return fault(
+                "InvalidParameterValue.VpcIdNotExist",
+                format!("The VPC `{vpc_id}` does not exist in this region."),
+            );
         }
         let Some(subnet) = here.region.vpc.subnets.get(subnet_id) else {
             let message = format!("The subnet `{subnet_id}` does not exist in this region.");
@@ -301,7 +308,8 @@ fn check_network(
         addresses.push(address);
     }
     if !addresses.is_empty() && addresses.len() != count {
-        let message = format!("{count} instances need {count} addresses; `PrivateIpAddresses` gives {}.", addresses.len());
+        let message =
+            format!("{count} instances need {count} addresses; `PrivateIpAddresses` gives {}.", addresses.len());
         return fault("InvalidParameterValue", message);
     }
     Ok(((!default).then(|| subnet_id.clone()), addresses))
@@ -366,14 +374,16 @@ fn check_room(
     let present = here.region.cvm.instances.values().filter(|instance| instance.zone == zone).count();
     let by_quota = limit.saturating_sub(present);
     if by_quota < least {
-        let message = format!("The zone {zone} has {present} instances; {least} more would exceed the quota of {limit}.");
+        let message =
+            format!("The zone {zone} has {present} instances; {least} more would exceed the quota of {limit}.");
         return Err(ApiError::new("LimitExceeded.CvmInstanceQuota", message));
     }
     let subnet = match subnet {
         Some(id) => here.region.vpc.subnets.get(id),
         None => here.region.vpc.subnets.values().find(|subnet| subnet.is_default && subnet.zone == zone),
     };
-    let free = subnet.map_or(usize::MAX, |subnet| usize::try_from(vpc::subnets::Subnet::free(subnet)).unwrap_or(usize::MAX));
+    let free =
+        subnet.map_or(usize::MAX, |subnet| usize::try_from(vpc::subnets::Subnet::free(subnet)).unwrap_or(usize::MAX));
     if free < least {
         let id = subnet.map(|subnet| subnet.id.as_str()).unwrap_or_default();
         let message = format!("The subnet `{id}` has {free} addresses left, too few for {least} instances.");

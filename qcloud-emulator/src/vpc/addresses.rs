@@ -103,10 +103,12 @@ pub(super) fn describe_used(world: &mut World, call: &Call) -> Result<Value, Api
     let filters = Filters::check(input.filters, &["ip-addresses", "resource-id"], &LISTS)?;
     let wanted = input.ip_addresses.unwrap_or_default();
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let subnets = here.region.vpc.subnets.values().filter(|subnet| {
-        subnet.vpc_id == input.vpc_id && input.subnet_id.as_ref().is_none_or(|id| *id == subnet.id)
-    });
-    let taken = subnets.flat_map(|subnet| subnet.addresses.owners().map(move |(address, owner)| (subnet, address, owner)));
+    let subnets =
+        here.region.vpc.subnets.values().filter(|subnet| {
+            subnet.vpc_id == input.vpc_id && input.subnet_id.as_ref().is_none_or(|id| *id == subnet.id)
+        });
+    let taken =
+        subnets.flat_map(|subnet| subnet.addresses.owners().map(move |(address, owner)| (subnet, address, owner)));
     let (total, states) = page.cut(taken.filter(|(_, address, owner)| {
         let address = address.to_string();
         (wanted.is_empty() || wanted.contains(&address))

@@ -20,8 +20,7 @@ pub(crate) mod vpcs;
 pub(crate) use default_network::default_subnet;
 
 /// The service.
-pub(crate) static API: Api =
-    Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);
+pub(crate) static API: Api = Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);
 
 const ACTIONS: &[Action] = &[
     Action::new("CreateVpc", vpcs::create),
@@ -98,7 +97,10 @@ fn check_name(parameter: &str, name: &str) -> Result<(), ApiError> {
         return Err(ApiError::new("InvalidParameterValue.Empty", format!("`{parameter}` must not be empty.")));
     }
     if name.len() > 60 {
-        return Err(ApiError::new(TOO_LONG, format!("`{parameter}` has at most 60 bytes; this one has {}.", name.len())));
+        return Err(ApiError::new(
+            TOO_LONG,
+            format!("`{parameter}` has at most 60 bytes; this one has {}.", name.len()),
+        ));
     }
     Ok(())
 }

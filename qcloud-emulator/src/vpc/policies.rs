@@ -147,7 +147,8 @@ impl Policy {
 /// Reads a policy: what belongs together and what excludes each other.
 fn read(region: &Region, given: &Given, now: Time) -> Result<Policy, ApiError> {
     let coexist = |message: &str| Err(ApiError::new("InvalidParameter.Coexist", message));
-    let service_template = given.service_template.clone().map(|t| Template { id: t.service_id, group_id: t.service_group_id });
+    let service_template =
+        given.service_template.clone().map(|t| Template { id: t.service_id, group_id: t.service_group_id });
     let service_template = service_template.unwrap_or_default();
     if service_template != Template::default() && (given.protocol.is_some() || given.port.is_some()) {
         return coexist("A policy has `Protocol` and `Port`, or a `ServiceTemplate`, not both.");
@@ -172,20 +173,33 @@ fn read(region: &Region, given: &Given, now: Time) -> Result<Policy, ApiError> {
     let cidr = given.cidr_block.clone().unwrap_or_default();
     let cidr = if cidr.starts_with("0.0.0.0/") { "0.0.0.0/0".to_owned() } else { cidr };
     if !cidr.is_empty() && cidr.parse::<Cidr>().is_err() && cidr.parse::<std::net::Ipv4Addr>().is_err() {
-        return Err(ApiError::new(MALFORMED, format!("`CidrBlock`: `{cidr}` is neither an IPv4 network nor an address.")));
+        return Err(ApiError::new(
+            MALFORMED,
+            format!("`CidrBlock`: `{cidr}` is neither an IPv4 network nor an address."),
+        ));
     }
     let ipv6_cidr = given.ipv6_cidr_block.clone().unwrap_or_default();
     let security_group_id = given.security_group_id.clone().unwrap_or_default();
     if !security_group_id.is_empty() {
         find(region, &security_group_id)?;
     }
-    let address_template = given.address_template.clone().map(|t| Template { id: t.address_id, group_id: t.address_group_id });
+    let address_template =
+        given.address_template.clone().map(|t| Template { id: t.address_id, group_id: t.address_group_id });
     let address_template = address_template.unwrap_or_default();
-    let sources = [!cidr.is_empty(), !ipv6_cidr.is_empty(), !security_group_id.is_empty(), address_template != Template::default()];
+    let sources = [
+        !cidr.is_empty(),
+        !ipv6_cidr.is_empty(),
+        !security_group_id.is_empty(),
+        address_template != Template::default(),
+    ];
     match sources.iter().filter(|given| **given).count() {
         0 => return Err(ApiError::missing("CidrBlock")),
         1 => {}
-        _ => return coexist("A policy has one of `CidrBlock`, `Ipv6CidrBlock`, `SecurityGroupId` and `AddressTemplate`."),
+        _ => {
+            return coexist(
+                "A policy has one of `CidrBlock`, `Ipv6CidrBlock`, `SecurityGroupId` and `AddressTemplate`.",
+            );
+        }
     }
     let action = given.action.as_deref().ok_or_else(|| ApiError::missing("Action"))?.to_ascii_uppercase();
     if !matches!(action.as_str(), "ACCEPT" | "DROP") {
@@ -244,7 +258,10 @@ fn check_count(policies: &[Policy], limit: usize) -> Result<(), ApiError> {
         let message = format!("A security group has at most {limit} policies of one direction.");
         return Err(ApiError::new("LimitExceeded.SecurityGroupPolicySet", message));
     }
-    let repeated = policies.iter().enumerate().any(|(place, policy)| policies.iter().take(place).any(|other| other.same_rule(policy)));
+    let repeated = policies
+        .iter()
+        .enumerate()
+        .any(|(place, policy)| policies.iter().take(place).any(|other| other.same_rule(policy)));
     if repeated {
         let message = "The same policy is there already, or given twice.";
         return Err(ApiError::new("UnsupportedOperation.DuplicatePolicy", message));
@@ -335,13 +352,17 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     for (direction, given) in [(Direction::Ingress, set.ingress), (Direction::Egress, set.egress)] {
         let given = if clear { Some(Vec::new()) } else { given };
         let Some(given) = given else { continue };
-        let policies: Result<Vec<Policy>, ApiError> = given.iter().map(|given| read(here.region, given, here.now)).collect();
+        let policies: Result<Vec<Policy>, ApiError> =
+            given.iter().map(|given| read(here.region, given, here.now)).collect();
         let policies = policies?;
         check_count(&policies, limit)?;
         directions.push((direction, policies));
     }
     if directions.is_empty() {
-        return Err(ApiError::new("InvalidParameterValue.Empty", "Give policies in `Ingress`, in `Egress` or in both."));
+        return Err(ApiError::new(
+            "InvalidParameterValue.Empty",
+            "Give policies in `Ingress`, in `Egress` or in both.",
+        ));
     }
     let group = find_mut(here.region, &input.security_group_id)?;
     for (direction, policies) in directions {

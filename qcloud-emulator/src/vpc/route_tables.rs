@@ -107,15 +107,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         limit: Option<String>,
         need_router_info: Option<bool>,
     }
-    const FILTERS: &[&str] = &[
-        "route-table-id",
-        "route-table-name",
-        "vpc-id",
-        "association.main",
-        "next-hop-type",
-        "tag-key",
-        "tag:",
-    ];
+    const FILTERS: &[&str] =
+        &["route-table-id", "route-table-name", "vpc-id", "association.main", "next-hop-type", "tag-key", "tag:"];
     let input: Input = call.input()?;
     let here = world.local(call);
     listing::ids_or_filters(("RouteTableIds", input.route_table_ids.as_ref()), input.filters.as_ref(), &LISTS)?;

@@ -17,8 +17,19 @@ use crate::world::{Local, Region, World};
 
 /// The next hops that a user's route may have.
 const GATEWAY_TYPES: &[&str] = &[
-    "CVM", "VPN", "DIRECTCONNECT", "PEERCONNECTION", "HAVIP", "NAT", "NORMAL_CVM", "EIP", "LOCAL_GATEWAY", "INTRANAT",
-    "USER_CCN", "GWLB_ENDPOINT", "SSLVPN",
+    "CVM",
+    "VPN",
+    "DIRECTCONNECT",
+    "PEERCONNECTION",
+    "HAVIP",
+    "NAT",
+    "NORMAL_CVM",
+    "EIP",
+    "LOCAL_GATEWAY",
+    "INTRANAT",
+    "USER_CCN",
+    "GWLB_ENDPOINT",
+    "SSLVPN",
 ];
 /// How many instances may share one destination.
 const MOST_EQUAL: usize = 8;
@@ -126,7 +137,8 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
         (Some(text), None) => Destination::V4(vpcs::read_cidr("DestinationCidrBlock", text)?),
         (None, Some(text)) if is_ipv6_network(text) => Destination::V6(text.to_owned()),
         (None, Some(text)) => {
-            let message = format!("`DestinationIpv6CidrBlock`: `{text}` is not an IPv6 network such as 2402:4e00::/64.");
+            let message =
+                format!("`DestinationIpv6CidrBlock`: `{text}` is not an IPv6 network such as 2402:4e00::/64.");
             return Err(ApiError::new(MALFORMED, message));
         }
         (None, None) => return Err(ApiError::missing("Routes.DestinationCidrBlock")),
@@ -136,11 +148,11 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
         }
     };
     let vpc = vpcs::find(here.region, vpc_id)?;
-    if let Destination::V4(cidr) = destination {
-        if vpc.cidr.contains(cidr) {
-            let message = format!("The destination {cidr} lies within the VPC's own {}.", vpc.cidr);
-            return Err(ApiError::new("InvalidParameterValue.VpcCidrConflict", message));
-        }
+    if let Destination::V4(cidr) = destination
+        && vpc.cidr.contains(cidr)
+    {
+        let message = format!("The destination {cidr} lies within the VPC's own {}.", vpc.cidr);
+        return Err(ApiError::new("InvalidParameterValue.VpcCidrConflict", message));
     }
     if kind == "NORMAL_CVM" && !has_address(here.region, vpc_id, &gateway) {
         let message = format!("The next hop `{gateway}` is not the private address of an instance in `{vpc_id}`.");
@@ -187,7 +199,9 @@ fn add(routes: &mut Vec<Route>, new: Route) -> Result<(), ApiError> {
         let message = format!("The route to {to} over {} `{}` exists already.", new.gateway_type, new.gateway_id);
         return Err(ApiError::new("InvalidParameterValue.Duplicate", message));
     }
-    if let Some(other) = same.iter().find(|other| other.gateway_type != "NORMAL_CVM" || new.gateway_type != "NORMAL_CVM") {
+    if let Some(other) =
+        same.iter().find(|other| other.gateway_type != "NORMAL_CVM" || new.gateway_type != "NORMAL_CVM")
+    {
         let message = format!(
             "There is a route to {to} over {} `{}` already, and only instances (NORMAL_CVM) may share a destination.",
             other.gateway_type, other.gateway_id
@@ -333,7 +347,8 @@ fn set_enabled(world: &mut World, call: &Call, enabled: bool) -> Result<Value, A
     let items = input.route_item_ids.iter().map(|item| (None, Some(item.as_str())));
     let mut meant = Vec::new();
     for (number, item) in numbers.chain(items) {
-        let place = table.routes.iter().position(|route| Some(route.number) == number || Some(route.item_id.as_str()) == item);
+        let place =
+            table.routes.iter().position(|route| Some(route.number) == number || Some(route.item_id.as_str()) == item);
         let name = item.map(str::to_owned).or_else(|| number.map(|number| number.to_string())).unwrap_or_default();
         meant.push(place.ok_or_else(|| ApiError::not_found("route", &name))?);
     }

@@ -206,7 +206,8 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 
 /// What uses the security group, other than itself: what stands in the way of deleting it.
 fn users(region: &Region, id: &str) -> Vec<String> {
-    let instances = region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
+    let instances =
+        region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
     let groups = region.vpc.security_groups.values().filter(|group| group.id != id && group.mentions(id));
     instances.map(|instance| instance.id.clone()).chain(groups.map(|group| group.id.clone())).collect()
 }

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use super::addresses::Refused;
 use super::addresses::Addresses;
+pub(crate) use super::addresses::Refused;
 use super::vpcs::{self, read_cidr, refuse_unknown};
 use super::{LISTS, MALFORMED, check_id, check_name, switch};
 use crate::call::Call;
@@ -98,10 +98,8 @@ pub(super) fn make(here: &mut Local<'_>, new: NewSubnet) -> Result<String, ApiEr
     check_name("SubnetName", &new.name)?;
     let cidr = read_cidr("CidrBlock", &new.cidr)?;
     if !(16..=28).contains(&cidr.length()) || !vpc.cidr.contains(cidr) {
-        let message = format!(
-            "`CidrBlock`: {cidr} must lie within the VPC's {} and have a mask from /16 to /28.",
-            vpc.cidr
-        );
+        let message =
+            format!("`CidrBlock`: {cidr} must lie within the VPC's {} and have a mask from /16 to /28.", vpc.cidr);
         return Err(ApiError::new("InvalidParameterValue.SubnetRange", message));
     }
     if here.zone(&new.zone).is_none() {
@@ -221,8 +219,18 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         max_results: Option<i64>,
         next_token: Option<String>,
     }
-    const FILTERS: &[&str] =
-        &["subnet-id", "vpc-id", "cidr-block", "is-default", "is-remote-vpc-snat", "subnet-name", "zone", "route-table-id", "tag-key", "tag:"];
+    const FILTERS: &[&str] = &[
+        "subnet-id",
+        "vpc-id",
+        "cidr-block",
+        "is-default",
+        "is-remote-vpc-snat",
+        "subnet-name",
+        "zone",
+        "route-table-id",
+        "tag-key",
+        "tag:",
+    ];
     let input: Input = call.input()?;
     let here = world.local(call);
     listing::ids_or_filters(("SubnetIds", input.subnet_ids.as_ref()), input.filters.as_ref(), &LISTS)?;

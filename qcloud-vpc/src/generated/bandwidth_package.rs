@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{BandwidthRange, Filter, InternetChargeType, Quota, Tag};
+#[doc(no_inline)]
+pub use super::shared::{BandwidthRange, Filter, InternetChargeType, Quota, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -1140,7 +1141,7 @@ pub struct BandwidthPackage {
 pub struct BandwidthPackageBillBandwidth {
     /// Usage that is being billed, in Mbps.
     #[doc(alias = "BandwidthUsage")]
-    pub bandwidth_usage: Option<f64>,
+    pub bandwidth_usage: f64,
 }
 
 qcloud_core::open_enum! {
@@ -1238,13 +1239,13 @@ pub struct DesignatedZoneInfoDict {
 pub struct Resource {
     /// Kind of resource in the bandwidth package.
     #[doc(alias = "ResourceType")]
-    pub resource_type: Option<BandwidthPackageResourceType>,
+    pub resource_type: BandwidthPackageResourceType,
     /// Id of the resource in the bandwidth package, such as `eip-xxxx` or `lb-xxxx`.
     #[doc(alias = "ResourceId")]
-    pub resource_id: Option<String>,
+    pub resource_id: String,
     /// IP of the resource in the bandwidth package.
     #[doc(alias = "AddressIp")]
-    pub address_ip: Option<String>,
+    pub address_ip: String,
 }
 
 /// An amount of traffic, in bytes and in a readable unit.

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{CcnChargeType, CcnQosLevel, Filter, OrderDirection, Tag};
+#[doc(no_inline)]
+pub use super::shared::{CcnChargeType, CcnQosLevel, Filter, OrderDirection, Tag};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -974,8 +975,8 @@ qcloud_core::open_enum! {
 pub struct DirectConnectSubnet {
     /// Id of the direct connect gateway, such as `dcg-9o233uri`.
     #[doc(alias = "DirectConnectGatewayId")]
-    pub direct_connect_gateway_id: Option<String>,
+    pub direct_connect_gateway_id: String,
     /// CIDR of the on-premises subnet.
     #[doc(alias = "CidrBlock")]
-    pub cidr_block: Option<String>,
+    pub cidr_block: String,
 }

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, Tag};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, FlowMonitorOrderField, OrderDirection, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, FlowMonitorOrderField, OrderDirection, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -134,10 +135,10 @@ impl Operation for CheckGatewayFlowMonitor {
 pub struct CheckGatewayFlowMonitorResponse {
     /// Whether flow control of the gateway is on.
     #[doc(alias = "Enabled")]
-    pub enabled: Option<bool>,
+    pub enabled: bool,
     /// Bandwidth of the gateway.
     #[doc(alias = "Bandwidth")]
-    pub bandwidth: Option<u64>,
+    pub bandwidth: u64,
     /// Id of the request, to quote in support cases.
     #[doc(alias = "RequestId")]
     pub request_id: String,

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     Address, AddressType, Filter, InternetChargeType, InternetServiceProvider, Ipv6Address, Ipv6AddressType, Quota,
     Tag, TransportProtocol,
 };

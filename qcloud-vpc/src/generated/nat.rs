@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, FlowMonitorOrderField, OrderDirection, RouteGatewayType, Tag, TransportProtocol};
+#[doc(no_inline)]
+pub use super::shared::{Filter, FlowMonitorOrderField, OrderDirection, RouteGatewayType, Tag, TransportProtocol};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -2699,13 +2700,13 @@ impl LocalDestinationIpPortTranslationNatRule {
 pub struct NatDirectConnectGatewayRoute {
     /// IPv4 CIDR of the subnet.
     #[doc(alias = "DestinationCidrBlock")]
-    pub destination_cidr_block: Option<String>,
+    pub destination_cidr_block: String,
     /// Kind of next hop; only `DIRECTCONNECT`.
     #[doc(alias = "GatewayType")]
-    pub gateway_type: Option<RouteGatewayType>,
+    pub gateway_type: RouteGatewayType,
     /// Id of the next hop, a direct connect gateway.
     #[doc(alias = "GatewayId")]
-    pub gateway_id: Option<String>,
+    pub gateway_id: String,
     /// When the object was created.
     #[doc(alias = "CreateTime")]
     #[serde(deserialize_with = "qcloud_core::wire::timestamp")]
@@ -3020,10 +3021,10 @@ qcloud_core::open_enum! {
 pub struct NatZoneInfo {
     /// Name of the availability zone.
     #[doc(alias = "Zone")]
-    pub zone: Option<String>,
+    pub zone: String,
     /// Numeric id of the availability zone.
     #[doc(alias = "ZoneId")]
-    pub zone_id: Option<u64>,
+    pub zone_id: u64,
 }
 
 /// The CCN and the two VPCs that a cross-domain private NAT gateway joins.
@@ -3143,13 +3144,13 @@ pub struct PrivateNatGateway {
 pub struct PrivateNatGatewayLimit {
     /// Id of the VPC.
     #[doc(alias = "UniqVpcId")]
-    pub uniq_vpc_id: Option<String>,
+    pub uniq_vpc_id: String,
     /// How many private NAT gateways the VPC may have in total.
     #[doc(alias = "TotalLimit")]
-    pub total_limit: Option<u64>,
+    pub total_limit: u64,
     /// How many more private NAT gateways can be created.
     #[doc(alias = "Available")]
-    pub available: Option<u64>,
+    pub available: u64,
 }
 
 qcloud_core::open_enum! {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, OrderDirection, PolicyAction, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, OrderDirection, PolicyAction, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -1047,19 +1048,19 @@ impl Operation for DescribeSgSnapshotFileContent {
 pub struct DescribeSgSnapshotFileContentResponse {
     /// Id of the security group of the snapshot.
     #[doc(alias = "InstanceId")]
-    pub instance_id: Option<String>,
+    pub instance_id: String,
     /// Id of the snapshot policy.
     #[doc(alias = "SnapshotPolicyId")]
-    pub snapshot_policy_id: Option<String>,
+    pub snapshot_policy_id: String,
     /// Id of the snapshot file.
     #[doc(alias = "SnapshotFileId")]
-    pub snapshot_file_id: Option<String>,
+    pub snapshot_file_id: String,
     /// Time of the backup.
     #[doc(alias = "BackupTime")]
-    pub backup_time: Option<String>,
+    pub backup_time: String,
     /// Who triggered the snapshot.
     #[doc(alias = "Operator")]
-    pub operator: Option<String>,
+    pub operator: String,
     /// The rules before restoring.
     #[doc(alias = "OriginalData")]
     pub original_data: Vec<SecurityGroupPolicy>,
@@ -1123,7 +1124,7 @@ impl Paginated for DescribeSnapshotAttachedInstances {
     const LARGEST_PAGE: u64 = 200;
     fn cursor(&mut self) -> PageCursor<'_> { PageCursor::Offset { offset: &mut self.offset, limit: &mut self.limit } }
     fn count(output: &Self::Output) -> usize { output.instance_set.len() }
-    fn total(output: &Self::Output) -> Option<u64> { output.total_count }
+    fn total(output: &Self::Output) -> Option<u64> { Some(output.total_count) }
     fn items(output: Self::Output) -> Vec<Self::Item> { output.instance_set }
 }
 
@@ -1138,7 +1139,7 @@ pub struct DescribeSnapshotAttachedInstancesResponse {
     pub instance_set: Vec<SnapshotInstance>,
     /// Total number of matching items.
     #[doc(alias = "TotalCount")]
-    pub total_count: Option<u64>,
+    pub total_count: u64,
     /// Id of the request, to quote in support cases.
     #[doc(alias = "RequestId")]
     pub request_id: String,
@@ -2135,19 +2136,19 @@ qcloud_core::open_enum! {
 pub struct SnapshotFileInfo {
     /// Id of the snapshot policy.
     #[doc(alias = "SnapshotPolicyId")]
-    pub snapshot_policy_id: Option<String>,
+    pub snapshot_policy_id: String,
     /// Id of the object of the snapshot, such as a security group.
     #[doc(alias = "InstanceId")]
-    pub instance_id: Option<String>,
+    pub instance_id: String,
     /// Id of the snapshot file.
     #[doc(alias = "SnapshotFileId")]
-    pub snapshot_file_id: Option<String>,
+    pub snapshot_file_id: String,
     /// Time of the backup.
     #[doc(alias = "BackupTime")]
-    pub backup_time: Option<String>,
+    pub backup_time: String,
     /// Account (UIN) that triggered the snapshot.
     #[doc(alias = "Operator")]
-    pub operator: Option<String>,
+    pub operator: String,
 }
 
 /// A security group that a snapshot policy covers.

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -1220,10 +1221,10 @@ impl TrafficMirrorTarget {
 pub struct TrafficMirrorTargetResourceInfo {
     /// Id of the receiver.
     #[doc(alias = "TargetId")]
-    pub target_id: Option<String>,
+    pub target_id: String,
     /// Name of the receiver.
     #[doc(alias = "TargetName")]
-    pub target_name: Option<String>,
+    pub target_name: String,
 }
 
 qcloud_core::open_enum! {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, FilterObject, InternetServiceProvider, IpStackType, Ipv6AddressType, Subnet, Tag};
+#[doc(no_inline)]
+pub use super::shared::{Filter, FilterObject, InternetServiceProvider, IpStackType, Ipv6AddressType, Subnet, Tag};
 use super::{Client, SERVICE};
 
 impl Client {
@@ -1463,10 +1464,10 @@ pub struct CvmInstance {
 pub struct DefaultVpcSubnet {
     /// Id of the default VPC.
     #[doc(alias = "VpcId")]
-    pub vpc_id: Option<String>,
+    pub vpc_id: String,
     /// Id of the default subnet.
     #[doc(alias = "SubnetId")]
-    pub subnet_id: Option<String>,
+    pub subnet_id: String,
     /// Name of the default VPC.
     #[doc(alias = "VpcName")]
     pub vpc_name: Option<String>,
@@ -1519,19 +1520,19 @@ pub struct InstanceJumbo {
 pub struct IpAddressStates {
     /// Id of the VPC, such as `vpc-f49l6u0z`.
     #[doc(alias = "VpcId")]
-    pub vpc_id: Option<String>,
+    pub vpc_id: String,
     /// Id of the subnet, such as `subnet-pxir56ns`.
     #[doc(alias = "SubnetId")]
-    pub subnet_id: Option<String>,
+    pub subnet_id: String,
     /// The IP address in use.
     #[doc(alias = "IpAddress")]
-    pub ip_address: Option<String>,
+    pub ip_address: String,
     /// Kind of the resource that uses the IP.
     #[doc(alias = "ResourceType")]
-    pub resource_type: Option<String>,
+    pub resource_type: String,
     /// Id of the resource that uses the IP.
     #[doc(alias = "ResourceId")]
-    pub resource_id: Option<String>,
+    pub resource_id: String,
 }
 
 /// A quota of a network product, with current use.
@@ -1585,149 +1586,149 @@ qcloud_core::open_enum! {
 pub struct ResourceDashboard {
     /// Id of the VPC, such as `vpc-f49l6u0z`.
     #[doc(alias = "VpcId")]
-    pub vpc_id: Option<String>,
+    pub vpc_id: String,
     /// Id of the subnet, such as `subnet-pxir56ns`.
     #[doc(alias = "SubnetId")]
-    pub subnet_id: Option<String>,
+    pub subnet_id: String,
     /// Number of links to the classic network.
     #[doc(alias = "Classiclink")]
-    pub classiclink: Option<u64>,
+    pub classiclink: u64,
     /// Number of direct connect gateways.
     #[doc(alias = "Dcg")]
-    pub dcg: Option<u64>,
+    pub dcg: u64,
     /// Number of peering connections.
     #[doc(alias = "Pcx")]
-    pub pcx: Option<u64>,
+    pub pcx: u64,
     /// Number of used IPs, not counting those of virtual machines, network interfaces and network probes, which are
     /// counted separately.
     #[doc(alias = "Ip")]
-    pub ip: Option<u64>,
+    pub ip: u64,
     /// Number of NAT gateways.
     #[doc(alias = "Nat")]
-    pub nat: Option<u64>,
+    pub nat: u64,
     /// Number of VPN gateways.
     #[doc(alias = "Vpngw")]
-    pub vpngw: Option<u64>,
+    pub vpngw: u64,
     /// Number of flow logs.
     #[doc(alias = "FlowLog")]
-    pub flow_log: Option<u64>,
+    pub flow_log: u64,
     /// Number of network probes.
     #[doc(alias = "NetworkDetect")]
-    pub network_detect: Option<u64>,
+    pub network_detect: u64,
     /// Number of network ACLs.
     #[doc(alias = "NetworkACL")]
     #[serde(rename = "NetworkACL")]
-    pub network_acl: Option<u64>,
+    pub network_acl: u64,
     /// Number of virtual machines.
     #[doc(alias = "CVM")]
     #[serde(rename = "CVM")]
-    pub cvm: Option<u64>,
+    pub cvm: u64,
     /// Number of load balancers.
     #[doc(alias = "LB")]
     #[serde(rename = "LB")]
-    pub lb: Option<u64>,
+    pub lb: u64,
     /// Number of relational databases.
     #[doc(alias = "CDB")]
     #[serde(rename = "CDB")]
-    pub cdb: Option<u64>,
+    pub cdb: u64,
     /// Number of TencentDB for Memcached instances.
     #[doc(alias = "Cmem")]
-    pub cmem: Option<u64>,
+    pub cmem: u64,
     /// Number of time series databases.
     #[doc(alias = "CTSDB")]
     #[serde(rename = "CTSDB")]
-    pub ctsdb: Option<u64>,
+    pub ctsdb: u64,
     /// Number of TencentDB for MariaDB instances.
     #[doc(alias = "MariaDB")]
     #[serde(rename = "MariaDB")]
-    pub mariadb: Option<u64>,
+    pub mariadb: u64,
     /// Number of TencentDB for SQL Server instances.
     #[doc(alias = "SQLServer")]
     #[serde(rename = "SQLServer")]
-    pub sql_server: Option<u64>,
+    pub sql_server: u64,
     /// Number of TencentDB for PostgreSQL instances.
     #[doc(alias = "Postgres")]
-    pub postgres: Option<u64>,
+    pub postgres: u64,
     /// Number of network attached storages.
     #[doc(alias = "NAS")]
     #[serde(rename = "NAS")]
-    pub nas: Option<u64>,
+    pub nas: u64,
     /// Number of Snova data warehouses.
     #[doc(alias = "Greenplumn")]
-    pub greenplumn: Option<u64>,
+    pub greenplumn: u64,
     /// Number of CKafka message queues.
     #[doc(alias = "Ckafka")]
-    pub ckafka: Option<u64>,
+    pub ckafka: u64,
     /// Number of Grocery instances.
     #[doc(alias = "Grocery")]
-    pub grocery: Option<u64>,
+    pub grocery: u64,
     /// Number of data encryption services.
     #[doc(alias = "HSM")]
     #[serde(rename = "HSM")]
-    pub hsm: Option<u64>,
+    pub hsm: u64,
     /// Number of Tcaplus game databases.
     #[doc(alias = "Tcaplus")]
-    pub tcaplus: Option<u64>,
+    pub tcaplus: u64,
     /// Number of Cnas instances.
     #[doc(alias = "Cnas")]
-    pub cnas: Option<u64>,
+    pub cnas: u64,
     /// Number of TiDB databases.
     #[doc(alias = "TiDB")]
     #[serde(rename = "TiDB")]
-    pub tidb: Option<u64>,
+    pub tidb: u64,
     /// Number of EMR clusters.
     #[doc(alias = "Emr")]
-    pub emr: Option<u64>,
+    pub emr: u64,
     /// Number of SEAL instances.
     #[doc(alias = "SEAL")]
     #[serde(rename = "SEAL")]
-    pub seal: Option<u64>,
+    pub seal: u64,
     /// Number of CFS file systems.
     #[doc(alias = "CFS")]
     #[serde(rename = "CFS")]
-    pub cfs: Option<u64>,
+    pub cfs: u64,
     /// Number of Oracle databases.
     #[doc(alias = "Oracle")]
-    pub oracle: Option<u64>,
+    pub oracle: u64,
     /// Number of Elasticsearch services.
     #[doc(alias = "ElasticSearch")]
-    pub elastic_search: Option<u64>,
+    pub elastic_search: u64,
     /// Number of blockchain services.
     #[doc(alias = "TBaaS")]
     #[serde(rename = "TBaaS")]
-    pub tbaas: Option<u64>,
+    pub tbaas: u64,
     /// Number of Itop instances.
     #[doc(alias = "Itop")]
-    pub itop: Option<u64>,
+    pub itop: u64,
     /// Number of database audit services.
     #[doc(alias = "DBAudit")]
     #[serde(rename = "DBAudit")]
-    pub db_audit: Option<u64>,
+    pub db_audit: u64,
     /// Number of CynosDB for PostgreSQL instances.
     #[doc(alias = "CynosDBPostgres")]
     #[serde(rename = "CynosDBPostgres")]
-    pub cynos_db_postgres: Option<u64>,
+    pub cynos_db_postgres: u64,
     /// Number of TencentDB for Redis instances.
     #[doc(alias = "Redis")]
-    pub redis: Option<u64>,
+    pub redis: u64,
     /// Number of TencentDB for MongoDB instances.
     #[doc(alias = "MongoDB")]
     #[serde(rename = "MongoDB")]
-    pub mongodb: Option<u64>,
+    pub mongodb: u64,
     /// Number of distributed databases (TDSQL).
     #[doc(alias = "DCDB")]
     #[serde(rename = "DCDB")]
-    pub dcdb: Option<u64>,
+    pub dcdb: u64,
     /// Number of CynosDB for MySQL instances.
     #[doc(alias = "CynosDBMySQL")]
     #[serde(rename = "CynosDBMySQL")]
-    pub cynos_db_mysql: Option<u64>,
+    pub cynos_db_mysql: u64,
     /// Number of subnets.
     #[doc(alias = "Subnet")]
-    pub subnet: Option<u64>,
+    pub subnet: u64,
     /// Number of route tables.
     #[doc(alias = "RouteTable")]
-    pub route_table: Option<u64>,
+    pub route_table: u64,
 }
 
 /// A VPC: a private network with its CIDR blocks and settings.

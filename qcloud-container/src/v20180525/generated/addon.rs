@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Architecture, ClusterKind};
+#[doc(no_inline)]
+pub use super::shared::{Architecture, ClusterKind};
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ClusterExtraArgs, ClusterLevel, ContainerRuntime, DataDisk, EnhancedService, Filter, InstanceAdvancedSettings,
     InstanceDeleteMode, Label, LoginSettings, NodeRole, OsCustomizeType, ResourceDeleteOption, Tag, TagSpecification,
     VpcCniType,
@@ -2794,10 +2795,10 @@ qcloud_core::open_enum! {
 pub struct ControllerStatus {
     /// Name of the controller.
     #[doc(alias = "Name")]
-    pub name: Option<String>,
+    pub name: String,
     /// Whether the controller is enabled.
     #[doc(alias = "Enabled")]
-    pub enabled: Option<bool>,
+    pub enabled: bool,
 }
 
 qcloud_core::open_enum! {
@@ -3101,19 +3102,19 @@ pub struct FailedResource {
 pub struct Flag {
     /// Name of the flag.
     #[doc(alias = "Name")]
-    pub name: Option<String>,
+    pub name: String,
     /// Type of the flag's value.
     #[doc(alias = "Type")]
-    pub type_: Option<String>,
+    pub type_: String,
     /// What the flag does.
     #[doc(alias = "Usage")]
-    pub usage: Option<String>,
+    pub usage: String,
     /// Default value of the flag.
     #[doc(alias = "Default")]
-    pub default: Option<String>,
+    pub default: String,
     /// Values that the flag may take: a range or a list; no check when empty.
     #[doc(alias = "Constraint")]
-    pub constraint: Option<String>,
+    pub constraint: String,
 }
 
 qcloud_core::open_enum! {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ClusterCredential, ClusterLevel, ContainerRuntime, Filter, IPAddress, InstanceChargeType, TagSpecification,
 };
 use super::{Client, SERVICE};

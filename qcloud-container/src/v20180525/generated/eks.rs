@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Architecture, ClusterCredential, Filter, IPAddress, Tag, TagSpecification, VirtualNodeOs};
+#[doc(no_inline)]
+pub use super::shared::{Architecture, ClusterCredential, Filter, IPAddress, Tag, TagSpecification, VirtualNodeOs};
 use super::{Client, SERVICE};
 
 impl Client {

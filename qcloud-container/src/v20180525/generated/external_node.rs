@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{ContainerRuntime, InstanceAdvancedSettings, Label, RuntimeConfig, Taint};
+#[doc(no_inline)]
+pub use super::shared::{ContainerRuntime, InstanceAdvancedSettings, Label, RuntimeConfig, Taint};
 use super::{Client, SERVICE};
 
 impl Client {

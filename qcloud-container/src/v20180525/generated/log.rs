@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::ClusterKind;
+#[doc(no_inline)]
+pub use super::shared::ClusterKind;
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     Architecture, EnhancedService, Filter, InstanceAdvancedSettings, InstanceChargeType, InstanceDeleteMode,
     LoginSettings, NodeRole, OsCustomizeType, RenewFlag, ResourceDeleteOption, Tag,
 };

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ContainerRuntime, DataDisk, Filter, GPUArgs, InstanceAdvancedSettings, InstanceExtraArgs, Label,
     NodePoolLifeState, OsCustomizeType, RuntimeConfig, Tag, Taint,
 };

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{ClusterKind, Filter, Label, TaintEffect, TaskStepInfo};
+#[doc(no_inline)]
+pub use super::shared::{ClusterKind, Filter, Label, TaintEffect, TaskStepInfo};
 use super::{Client, SERVICE};
 
 impl Client {

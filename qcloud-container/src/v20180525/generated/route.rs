@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::Filter;
+#[doc(no_inline)]
+pub use super::shared::Filter;
 use super::{Client, SERVICE};
 
 impl Client {

@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     ClusterExtraArgs, ContainerRuntime, EnhancedService, Filter, InstanceAdvancedSettings, LoginSettings,
     RuntimeConfig, Tag, TaskStepInfo,
 };

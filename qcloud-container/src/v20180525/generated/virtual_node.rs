@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{Filter, InstanceChargeType, Label, NodePoolLifeState, Tag, Taint, VirtualNodeOs};
+#[doc(no_inline)]
+pub use super::shared::{Filter, InstanceChargeType, Label, NodePoolLifeState, Tag, Taint, VirtualNodeOs};
 use super::{Client, SERVICE};
 
 impl Client {

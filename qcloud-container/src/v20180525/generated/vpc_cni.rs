@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::shared::VpcCniType;
+#[doc(no_inline)]
+pub use super::shared::VpcCniType;
 use super::{Client, SERVICE};
 
 impl Client {

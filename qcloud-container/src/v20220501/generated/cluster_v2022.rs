@@ -3,7 +3,8 @@
 use qcloud_core::{Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     DataDisk, Disk, Filter, GPUParams, InstanceAdvancedSettings, InstanceChargeType, InternetAccessible,
     MachineState, MachineType, NodeType, RenewFlag, Tag, TagSpecification,
 };

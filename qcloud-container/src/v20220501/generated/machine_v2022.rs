@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     Disk, Filter, InstanceChargePrepaid, InstanceChargeType, InternetAccessible, MachineState, RenewFlag,
 };
 use super::{Client, SERVICE};

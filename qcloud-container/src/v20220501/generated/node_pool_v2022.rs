@@ -3,7 +3,8 @@
 use qcloud_core::{Ack, Action, Call, Effect, Operation, PageCursor, Paginated, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::shared::{
+#[doc(no_inline)]
+pub use super::shared::{
     DataDisk, Disk, Filter, GPUParams, InstanceAdvancedSettings, InstanceChargePrepaid, InstanceChargeType,
     InternetAccessible, MachineType, NodeType, RuntimeConfig, TagSpecification,
 };

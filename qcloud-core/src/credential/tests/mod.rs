@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::ProviderContext;
+use crate::Endpoint;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
@@ -206,5 +207,6 @@ pub(super) fn context(environment: &Arc<FakeEnvironment>, transport: &Arc<FakeTr
         clock: Arc::new(TestClock::running()),
         environment: Arc::<FakeEnvironment>::clone(environment),
         transport: Arc::<FakeTransport>::clone(transport),
+        sts: Endpoint::public(),
     }
 }

@@ -1,1 +1,0 @@
-//! Runnable examples: `cargo run --example tour`.

@@ -1,0 +1,1 @@
+//! Runnable examples of the QCloud SDK: `cargo run --example tour`.

@@ -1,0 +1,108 @@
+//! A tour of the SDK: a network and three machines are made, looked at, used wrongly, and removed again.
+//!
+//! ```text
+//! cargo run --example tour                       # on the built-in emulator: no account needed
+//! cargo run --example tour -- --endpoint real    # the read-only part, against QCloud itself
+//! ```
+
+mod account;
+mod instances;
+mod network;
+mod overview;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use qcloud_core::{Config, Endpoint, Error, ErrorKind, Result};
+use qcloud_emulator::Emulator;
+
+use account::Account;
+
+#[derive(Parser)]
+#[command(name = "tour", about = "A tour of the QCloud SDK")]
+struct Arguments {
+    /// Where to go: the emulator, started inside this process, or QCloud itself (only looks, changes nothing).
+    #[arg(long, value_enum, default_value_t = Place::Emulator)]
+    endpoint: Place,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Place {
+    Emulator,
+    Real,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().endpoint {
+        Place::Emulator => on_the_emulator().await,
+        Place::Real => on_qcloud().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThe tour ends here: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The whole tour, on a QCloud that lives in this process.
+async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let emulator = Emulator::builder().start().await?;
+    let config = Config::builder()
+        .region(emulator.region())
+        .endpoint(Endpoint::url(emulator.endpoint())?)
+        .static_credentials(emulator.secret_id(), emulator.secret_key())
+        .build()?;
+    let account = Account::new(&config);
+    account.title(&format!("An emulated QCloud listens on {}", emulator.endpoint()));
+
+    overview::look_around(&account).await?;
+    let network = network::create(&account).await?;
+    let ids = instances::run(&account, &network).await?;
+    instances::list(&account, &network).await?;
+    instances::stop_and_start(&account, &ids).await?;
+    instances::make_a_mistake(&account).await?;
+
+    account.title("Cleaning up");
+    instances::terminate(&account, &ids).await?;
+    network::delete(&account, &network).await?;
+
+    let calls = emulator.calls().total();
+    emulator.shutdown().await;
+    account.title(&format!("Done: {calls} calls, nothing left behind"));
+    Ok(())
+}
+
+/// The part of the tour that only looks, on the account that the environment names.
+async fn on_qcloud() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    println!("Looking for credentials in the environment ...");
+    let config = Config::load().await?;
+    if let Err(error) = config.credentials().await {
+        return Err(explain(&error).into());
+    }
+    if config.region().is_none() {
+        return Err("no region is set: export TENCENTCLOUD_REGION=ap-guangzhou, or another one".into());
+    }
+    let account = Account::new(&config);
+    account.title("Looking around on QCloud; nothing is changed");
+    overview::look_around(&account).await?;
+    instances::list_all(&account).await?;
+    Ok(())
+}
+
+/// Missing credentials are what a newcomer meets first.
+fn explain(error: &Error) -> String {
+    if error.kind() != ErrorKind::Credentials {
+        return error.to_string();
+    }
+    format!(
+        "{error}.\n\nWith a key pair from the console (Access Management, API Keys) the tour can start:\n\n  \
+         export TENCENTCLOUD_SECRET_ID=...\n  export TENCENTCLOUD_SECRET_KEY=...\n  \
+         export TENCENTCLOUD_REGION=ap-guangzhou"
+    )
+}
+
+/// What a step gives.
+type Step<T = ()> = Result<T>;
