@@ -1,6 +1,6 @@
-"""Builds every crate with each of its features alone, and with none, warnings denied.
+"""Builds every crate with each of its features alone, with none, and by itself with its tests, warnings denied.
 
-One feature of every crate is built per round, so that both cores have work. Features that switch on something in another crate get
+In a build of the whole workspace the crates switch on features for each other, and hide what one of them lacks. One feature of every crate is built per round, so that both cores have work. Features that switch on something in another crate get
 rounds of their own, because that crate would be shared within the round. `python3 .ci/features.py qcloud-cvm` builds only that crate's.
 """
 
@@ -57,23 +57,32 @@ def rounds(only):
         yield from ([(name, feature)] for feature in reaching)
 
 
-def main():
-    count, failed = 0, []
-    for cells in rounds(sys.argv[1:]):
+def builds(only):
+    """What to build: a line to print, the arguments for cargo, and how many crates or features it covers."""
+    for cells in rounds(only):
         names = [part for name, _ in cells for part in ("-p", name)]
         features = ",".join(f"{name}/{feature}" for name, feature in cells if feature)
-        print("  ".join(f"{name}:{feature or '(none)'}" for name, feature in cells), end="  ", flush=True)
+        headline = "  ".join(f"{name}:{feature or '(none)'}" for name, feature in cells)
+        yield headline, [*names, "--no-default-features", "--features", features], len(cells)
+    for name, _, _ in packages(only):
+        yield f"{name} with its tests", ["-p", name, "--all-targets"], 1
+
+
+def main():
+    total, failed = 0, []
+    for headline, arguments, count in builds(sys.argv[1:]):
+        print(headline, end="  ", flush=True)
         start = time.monotonic()
         # clippy rather than check, because it takes a flag that denies warnings in these crates and not in their dependencies.
-        command = ["cargo", "clippy", "--locked", "--quiet", *names, "--no-default-features", "--features", features]
-        result = subprocess.run([*command, "--", "-D", "warnings"])
-        print(f"{time.monotonic() - start:.1f} s")
+        command = ["cargo", "clippy", "--locked", "--quiet", *arguments, "--", "-D", "warnings"]
+        result = subprocess.run(command)
+        print(f"{time.monotonic() - start:.1f} s", flush=True)
         if result.returncode != 0:
             failed.append(" ".join(command))
-        count += len(cells)
+        total += count
     if failed:
         sys.exit("failed:\n" + "\n".join(failed))
-    print(f"{count} crates and features built alone")
+    print(f"{total} crates and features built alone")
 
 
 main()

@@ -56,6 +56,9 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
+/// Where the tests against the official examples find the operations.
+const CONFORMANCE_FOLDER: &str = "conformance/src/generated";
+
 /// Where the emulator keeps the models.
 const EMULATOR_MODELS: &str = "qcloud-emulator/models";
 
@@ -87,6 +90,7 @@ fn generate(root: &Path) -> Result<(Output, Report), Problems> {
     let mut report = Report::default();
     let mut problems = Vec::new();
     let mut emulator = Vec::new();
+    let mut operations = Vec::new();
     for package in PACKAGES {
         let mut plans = Vec::new();
         for (name, folder) in package.models {
@@ -95,6 +99,9 @@ fn generate(root: &Path) -> Result<(Output, Report), Problems> {
             match plan(root, name, &json) {
                 Ok(plan) => {
                     let files = emit::emit(&plan);
+                    let module = folder.strip_prefix("src/").map_or_else(String::new, |module| format!("::{module}"));
+                    let file = emit::conformance(&plan, &format!("{}{module}", package.name.replace('-', "_")));
+                    operations.push((format!("{}.rs", name.replace('-', "_")), file));
                     report.rows.push(Row::new(&plan, files.iter().map(|(_, text)| text.lines().count()).sum()));
                     output.folder(&format!("{}/{folder}/generated", package.name), files);
                     plans.push(plan);
@@ -109,6 +116,8 @@ fn generate(root: &Path) -> Result<(Output, Report), Problems> {
         }
     }
     output.folder(EMULATOR_MODELS, emulator);
+    operations.push(("mod.rs".to_owned(), emit::conformance_module(&operations)));
+    output.folder(CONFORMANCE_FOLDER, operations);
     Problems::none_or(problems, (output, report))
 }
 

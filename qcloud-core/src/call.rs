@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::client::Client;
 use crate::config::Language;
@@ -67,9 +67,15 @@ impl<'c, Op: Operation> Call<'c, Op> {
         self
     }
 
-    /// Adds a header. A name or value that can't be a header makes the call fail with [`ErrorKind::Config`].
+    /// Adds a header. The headers that the SDK sets itself (`Host`, `Content-Type`, `Authorization`, `X-TC-Action` and its
+    /// like) stay as they are. A name or value that can't be a header, and one that frames the message, makes the call
+    /// fail with [`ErrorKind::Config`].
     pub fn with_header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        const FRAMING: [HeaderName; 3] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION];
         match (name.as_ref().parse::<HeaderName>(), value.as_ref().parse::<HeaderValue>()) {
+            (Ok(name), _) if FRAMING.contains(&name) => {
+                self.options.mistake = Some(format!("`{name}` is for the transport to set"));
+            }
             (Ok(name), Ok(value)) => {
                 self.options.headers.insert(name, value);
             }

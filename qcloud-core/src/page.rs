@@ -361,6 +361,65 @@ mod tests {
         assert!(page("a", "a").next().is_err());
     }
 
+    /// A list whose every page is full, and which never ends.
+    #[derive(Clone, serde::Serialize)]
+    struct Endless;
+
+    impl Operation for Endless {
+        type Output = serde_json::Value;
+
+        fn action(&self) -> crate::Action {
+            crate::Action::new(crate::Service::new("lamp", "1"), "List", crate::Effect::Read)
+        }
+    }
+
+    /// The request has no fields: the cursor leads nowhere.
+    impl Paginated for Endless {
+        type Item = ();
+        const LARGEST_PAGE: u64 = 1;
+
+        fn cursor(&mut self) -> PageCursor<'_> {
+            PageCursor::Offset { offset: Box::leak(Box::new(0_u64)), limit: Box::leak(Box::new(0_u64)) }
+        }
+
+        fn count(_: &serde_json::Value) -> usize {
+            1
+        }
+
+        fn total(_: &serde_json::Value) -> Option<u64> {
+            None
+        }
+
+        fn items(_: serde_json::Value) -> Vec<()> {
+            vec![()]
+        }
+    }
+
+    #[derive(Debug)]
+    struct Same;
+
+    impl crate::transport::Transport for Same {
+        fn send(
+            &self,
+            _: crate::transport::HttpRequest,
+        ) -> futures_util::future::BoxFuture<'_, Result<crate::transport::HttpResponse, crate::transport::TransportError>>
+        {
+            Box::pin(async { Ok(crate::transport::HttpResponse::new(r#"{"Response":{}}"#.into())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_never_ends_is_given_up() {
+        let config = crate::Config::builder().static_credentials("AKID", "key").transport(Same).build().unwrap();
+        let client = crate::Client::new(&config, crate::Service::new("lamp", "1"));
+        for concurrency in [1, 4] {
+            let items: Vec<_> = client.call(Endless).items().with_concurrency(concurrency).collect().await;
+            assert_eq!(items.len() as u64, MOST_PAGES + 1);
+            let error = items.last().unwrap().as_ref().unwrap_err();
+            assert!(error.to_string().contains("did not end"), "{error}");
+        }
+    }
+
     proptest! {
         /// Whatever the size of the list, of the pages, and the API's cap, a walk sees each item once.
         #[test]

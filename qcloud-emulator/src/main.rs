@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::process::ExitCode;
 
 use clap::Parser;
-use qcloud_emulator::{Credential, Emulator};
+use qcloud_emulator::{Credential, Emulator, Server};
 use tokio::signal;
 
 /// A stateful QCloud (Tencent Cloud) on loopback.
@@ -35,8 +36,17 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    match serve(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("qcloud-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let step = std::time::Duration::try_from_secs_f64(arguments.advance_per_request)?;
     let mut builder = Emulator::builder()
         .port(arguments.port)
@@ -50,6 +60,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Before the endpoint is printed: whoever reads it may send a signal at once.
     let stopping = stop_signal()?;
     let server = builder.start().await?;
+    announce(&server)?;
+    stopping.await;
+    server.shutdown().await;
+    Ok(())
+}
+
+fn announce(server: &Server) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "qcloud-emulator listens on {}", server.endpoint())?;
     writeln!(out, "\nFor clients that read the environment:\n")?;
@@ -58,11 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "export TENCENTCLOUD_REGION={}", server.region())?;
     writeln!(out, "export TENCENTCLOUD_ENDPOINT={}", server.endpoint())?;
     writeln!(out, "\nStop it with Ctrl-C.")?;
-    out.flush()?;
-    drop(out);
-    stopping.await;
-    server.shutdown().await;
-    Ok(())
+    out.flush()
 }
 
 /// Resolves at SIGINT or SIGTERM. The handlers are in place when this returns.

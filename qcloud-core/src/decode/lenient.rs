@@ -5,94 +5,14 @@
 //! `#[serde(default)]` on the types. With a [`Trace`] it also keeps track of the path, for error messages, and of each
 //! leniency, for strict decoding; without one it costs next to nothing.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::Leniency;
+use super::compound::Compound;
+use super::trace::Trace;
 use crate::Timestamp;
 use crate::wire::TIMESTAMP;
-
-enum Segment {
-    Key(String),
-    Index(usize),
-}
-
-/// What is noted while decoding.
-pub(super) struct Trace {
-    paths: bool,
-    strict: bool,
-    path: RefCell<Vec<Segment>>,
-    leniencies: RefCell<Vec<Leniency>>,
-    /// Depth of the envelope: the outermost object is ours, not the API's to get wrong.
-    depth: Cell<usize>,
-}
-
-impl Trace {
-    fn new(paths: bool, strict: bool) -> Self {
-        Self { paths, strict, path: RefCell::default(), leniencies: RefCell::default(), depth: Cell::new(0) }
-    }
-
-    /// Notes nothing.
-    pub(super) fn off() -> Self {
-        Self::new(false, false)
-    }
-
-    /// Notes where it is.
-    pub(super) fn paths() -> Self {
-        Self::new(true, false)
-    }
-
-    /// Notes where it is, and each leniency.
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn strict() -> Self {
-        Self::new(true, true)
-    }
-
-    fn enter(&self, segment: impl FnOnce() -> Segment) {
-        if self.paths {
-            self.path.borrow_mut().push(segment());
-        }
-    }
-
-    fn leave(&self) {
-        if self.paths {
-            self.path.borrow_mut().pop();
-        }
-    }
-
-    fn note(&self, what: &'static str) {
-        if self.strict {
-            self.leniencies.borrow_mut().push(Leniency { path: self.path(), what });
-        }
-    }
-
-    /// Where the decoder is, or was when it failed.
-    pub(super) fn path(&self) -> String {
-        let mut path = String::new();
-        for segment in self.path.borrow().iter() {
-            match segment {
-                Segment::Key(key) if key == "Response" && path.is_empty() => {}
-                Segment::Key(key) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(key);
-                }
-                Segment::Index(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        path
-    }
-
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn leniencies(self) -> Vec<Leniency> {
-        self.leniencies.into_inner()
-    }
-}
 
 /// The adapter around another deserializer.
 pub(super) struct Lenient<'t, D> {
@@ -405,6 +325,13 @@ struct Time<'t, V> {
     trace: &'t Trace,
 }
 
+impl<'de, V: Visitor<'de>> Time<'_, V> {
+    fn no_time<E: Error>(self) -> Result<V::Value, E> {
+        self.trace.note("a time in no known form");
+        self.visitor.visit_unit()
+    }
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Time<'_, V> {
     type Value = V::Value;
 
@@ -422,219 +349,20 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Time<'_, V> {
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
         self.visitor.visit_unit()
     }
-}
 
-/// Receives a list or an object.
-struct Compound<'t, V> {
-    visitor: V,
-    fields: &'static [&'static str],
-    list: bool,
-    trace: &'t Trace,
-}
-
-impl<'de, V: Visitor<'de>> Compound<'_, V> {
-    fn null<E: Error>(self) -> Result<V::Value, E> {
-        if self.list {
-            self.visitor.visit_seq(Nothing(std::marker::PhantomData))
-        } else {
-            self.trace.note("null in place of an object");
-            self.visitor.visit_map(Nothing(std::marker::PhantomData))
-        }
-    }
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Compound<'_, V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
+    fn visit_bool<E: Error>(self, _: bool) -> Result<V::Value, E> {
+        self.no_time()
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
-        if self.list {
-            self.visitor.visit_seq(Elements { inner: list, index: 0, trace: self.trace })
-        } else {
-            // A derived struct would read a list as its fields in order.
-            Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self))
-        }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<V::Value, E> {
+        self.no_time()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        let envelope = self.trace.depth.get() == 0;
-        self.trace.depth.set(self.trace.depth.get() + 1);
-        let fields = if envelope { &[] } else { self.fields };
-        let entries = Entries { inner: map, fields, seen: Vec::new(), missing: None, trace: self.trace };
-        let value = self.visitor.visit_map(entries);
-        self.trace.depth.set(self.trace.depth.get() - 1);
-        value
+    fn visit_u64<E: Error>(self, _: u64) -> Result<V::Value, E> {
+        self.no_time()
     }
 
-    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.null()
-    }
-
-    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.null()
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
-        if value.is_empty() {
-            self.trace.note("empty text in place of a list or object");
-            self.null()
-        } else {
-            self.visitor.visit_str(value)
-        }
-    }
-}
-
-/// A list or object without content.
-struct Nothing<E>(std::marker::PhantomData<E>);
-
-impl<'de, E: Error> SeqAccess<'de> for Nothing<E> {
-    type Error = E;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, _seed: S) -> Result<Option<S::Value>, E> {
-        Ok(None)
-    }
-}
-
-impl<'de, E: Error> MapAccess<'de> for Nothing<E> {
-    type Error = E;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, _seed: S) -> Result<Option<S::Value>, E> {
-        Ok(None)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, _seed: S) -> Result<S::Value, E> {
-        Err(E::custom("there is no value"))
-    }
-}
-
-/// The seed of a value, read through the adapter.
-struct Through<'t, S> {
-    seed: S,
-    trace: &'t Trace,
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Through<'_, S> {
-    type Value = S::Value;
-
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.seed.deserialize(Lenient { inner: deserializer, trace: self.trace })
-    }
-}
-
-struct Elements<'t, A> {
-    inner: A,
-    index: usize,
-    trace: &'t Trace,
-}
-
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.trace.enter(|| Segment::Index(self.index));
-        self.index += 1;
-        let element = self.inner.next_element_seed(Through { seed, trace: self.trace })?;
-        self.trace.leave();
-        Ok(element)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
-    }
-}
-
-struct Entries<'t, A> {
-    inner: A,
-    fields: &'static [&'static str],
-    seen: Vec<String>,
-    /// In strict decoding: the field that the object lacks and whose default is being read.
-    missing: Option<usize>,
-    trace: &'t Trace,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Entries<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        if !self.trace.paths {
-            return self.inner.next_key_seed(seed);
-        }
-        if let Some(key) = self.inner.next_key::<String>()? {
-            let value = seed.deserialize::<StrDeserializer<'_, A::Error>>(key.as_str().into_deserializer())?;
-            let unknown = !self.fields.is_empty() && !self.fields.contains(&key.as_str());
-            if self.trace.strict {
-                self.seen.push(key.clone());
-            }
-            self.trace.enter(|| Segment::Key(key));
-            if unknown {
-                self.trace.note("unknown field");
-            }
-            return Ok(Some(value));
-        }
-        // The object has ended. Strictly, each field that it lacks is now read from nothing, which notes those that
-        // have no honest way to be absent.
-        if !self.trace.strict {
-            return Ok(None);
-        }
-        let from = self.missing.map_or(0, |index| index + 1);
-        let lacking =
-            self.fields.iter().enumerate().skip(from).find(|(_, field)| !self.seen.iter().any(|seen| seen == *field));
-        let Some((index, field)) = lacking else { return Ok(None) };
-        self.missing = Some(index);
-        self.trace.enter(|| Segment::Key((*field).to_owned()));
-        seed.deserialize::<StrDeserializer<'_, A::Error>>((*field).into_deserializer()).map(Some)
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let value = if self.missing.is_some() {
-            seed.deserialize(Lenient {
-                inner: Missing { trace: self.trace, error: std::marker::PhantomData },
-                trace: self.trace,
-            })?
-        } else {
-            self.inner.next_value_seed(Through { seed, trace: self.trace })?
-        };
-        self.trace.leave();
-        Ok(value)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
-    }
-}
-
-/// The value of a field that is not there. Options and lists take it in silence.
-struct Missing<'t, E> {
-    trace: &'t Trace,
-    error: std::marker::PhantomData<E>,
-}
-
-impl<'de, E: Error> Deserializer<'de> for Missing<'_, E> {
-    type Error = E;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        // Whoever is asked through `Lenient` will note "null": say what it really is.
-        let before = self.trace.leniencies.borrow().len();
-        let value = visitor.visit_unit();
-        for leniency in self.trace.leniencies.borrow_mut().iter_mut().skip(before) {
-            leniency.what = "a value that should be there is missing";
-        }
-        value
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        visitor.visit_none()
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    fn visit_f64<E: Error>(self, _: f64) -> Result<V::Value, E> {
+        self.no_time()
     }
 }

@@ -88,7 +88,7 @@ impl State {
     fn move_to(&mut self, elapsed: Duration) {
         let step = elapsed.saturating_sub(self.elapsed);
         self.elapsed += step;
-        self.wall += step;
+        self.wall = self.wall.checked_add(step).unwrap_or(self.wall);
         let later = self.sleepers.split_off(&(self.elapsed.saturating_add(Duration::from_nanos(1)), 0));
         for waker in std::mem::replace(&mut self.sleepers, later).into_values() {
             waker.wake();

@@ -46,8 +46,7 @@ async fn the_clock_is_corrected_from_the_date_and_stays_so() {
 
 #[tokio::test]
 async fn a_clock_that_is_ahead_is_turned_back() {
-    let transport =
-        ScriptedTransport::new().respond(expired(Some("Wed, 01 May 2024 07:50:00 GMT"))).answer(json!({}));
+    let transport = ScriptedTransport::new().respond(expired(Some("Wed, 01 May 2024 07:50:00 GMT"))).answer(json!({}));
     let (client, _) = client(&transport);
     client.call(action(Effect::Read)).await.unwrap();
     assert_eq!(times(&transport), [0, -600]);
@@ -71,8 +70,7 @@ async fn it_is_corrected_once_per_call_and_without_a_date_not_at_all() {
 /// It is not a retry: nothing was done.
 #[tokio::test]
 async fn it_is_corrected_even_without_retries() {
-    let transport =
-        ScriptedTransport::new().respond(expired(Some("Wed, 01 May 2024 09:00:00 GMT"))).answer(json!({}));
+    let transport = ScriptedTransport::new().respond(expired(Some("Wed, 01 May 2024 09:00:00 GMT"))).answer(json!({}));
     client(&transport).0.call(action(Effect::Write)).with_retry(RetryPolicy::none()).await.unwrap();
 }
 
@@ -105,8 +103,10 @@ async fn an_ended_token_is_replaced_once() {
     assert_eq!(loads, 2);
     assert_eq!(headers(&transport, "x-tc-token"), ["token-1", "token-2"]);
 
-    let transport =
-        ScriptedTransport::new().error("AuthFailure.TokenFailure", "").error("AuthFailure.TokenFailure", "").answer(json!({}));
+    let transport = ScriptedTransport::new()
+        .error("AuthFailure.TokenFailure", "")
+        .error("AuthFailure.TokenFailure", "")
+        .answer(json!({}));
     let (outcome, loads) = run(&transport).await;
     assert!(outcome.unwrap_err().is_auth());
     assert_eq!((loads, transport.remaining()), (2, 1));

@@ -69,7 +69,9 @@ async fn the_headers_of_the_sdk_are_not_overridden() {
     let transport = answers(1);
     let (client, _) = client(&transport);
     let mut call = client.call(action(Effect::Read));
-    for name in ["Host", "Content-Type", "X-TC-Action", "X-TC-Version", "X-TC-Timestamp", "X-TC-Region", "Authorization"] {
+    for name in
+        ["Host", "Content-Type", "X-TC-Action", "X-TC-Version", "X-TC-Timestamp", "X-TC-Region", "Authorization"]
+    {
         call = call.with_header(name, "wrong");
     }
     call.await.unwrap();
@@ -85,6 +87,8 @@ async fn mistakes_in_options_are_told_and_nothing_is_sent() {
     for (outcome, says) in [
         (call().with_header("no good", "x").await, "`no good`"),
         (call().with_header("x", "line\nend").await, "`x`"),
+        (call().with_header("Content-Length", "5").await, "`content-length`"),
+        (call().with_header("Transfer-Encoding", "chunked").await, "`transfer-encoding`"),
         (call().with_region("Guangzhou!").await, "`Guangzhou!`"),
         (call().with_region("").await, "can't be a region"),
     ] {

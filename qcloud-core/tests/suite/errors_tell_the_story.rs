@@ -34,17 +34,17 @@ async fn the_line_tells_action_code_message_request_and_attempts() {
             three(|t| t.status(StatusCode::BAD_GATEWAY, "<html>\n<h1>Bad Gateway</h1>")),
             "lamp:SwitchLamp: a gateway answered in place of the API: `<html> <h1>Bad Gateway</h1>` (HTTP 502, 3 attempts)",
         ),
-        (
-            three(|t| t.fail(TransportErrorKind::Connect)),
-            "lamp:SwitchLamp: could not connect: scripted (3 attempts)",
-        ),
+        (three(|t| t.fail(TransportErrorKind::Connect)), "lamp:SwitchLamp: could not connect: scripted (3 attempts)"),
         (
             ScriptedTransport::new().status(StatusCode::MOVED_PERMANENTLY, ""),
             "lamp:SwitchLamp: a gateway answered in place of the API: an empty body; redirects are not followed, check \
              the endpoint (HTTP 301)",
         ),
-        (ScriptedTransport::new().error("UnsupportedRegion", "No."), "lamp:SwitchLamp: UnsupportedRegion: No. \
-             [the region sent was `ap-guangzhou`] (request id request-1)"),
+        (
+            ScriptedTransport::new().error("UnsupportedRegion", "No."),
+            "lamp:SwitchLamp: UnsupportedRegion: No. \
+             [the region sent was `ap-guangzhou`] (request id request-1)",
+        ),
     ] {
         assert_eq!(call(&transport, Effect::Read).await.unwrap_err().to_string(), line);
     }
@@ -98,7 +98,9 @@ async fn what_cannot_be_read_is_named_by_its_path() {
 
 #[tokio::test]
 async fn json_that_is_no_answer_is_an_error() {
-    for body in [r#"{"Answer":{}}"#, r#"{"Response":[]}"#, r#"{"Response":7}"#, r#"{"Response":{}} extra }"#, "{}", "{\0}"] {
+    for body in
+        [r#"{"Answer":{}}"#, r#"{"Response":[]}"#, r#"{"Response":7}"#, r#"{"Response":{}} extra }"#, "{}", "{\0}"]
+    {
         let transport = ScriptedTransport::new().status(StatusCode::OK, body);
         let error = client(&transport).0.call(ReadLamp).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode, "{body}: {error}");
@@ -108,6 +110,7 @@ async fn json_that_is_no_answer_is_an_error() {
         let transport = ScriptedTransport::new().status(StatusCode::OK, body);
         let error = client(&transport).0.call(ReadLamp).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Http, "{body}: {error}");
+        assert!(error.is_ambiguous() && !error.is_retryable(), "what the API said is hidden: {error}");
         assert!(error.to_string().contains("not the API's"), "{error}");
     }
 }

@@ -82,9 +82,9 @@ macro_rules! paginated {
         }
     };
 }
-paginated!(ListLamps, |this: &'_ mut ListLamps| cursor_of_numbers(this));
-paginated!(ListNets, |this: &'_ mut ListNets| cursor_of_strings(this));
-paginated!(ListByToken, |this: &'_ mut ListByToken| cursor_of_tokens(this));
+paginated!(ListLamps, cursor_of_numbers);
+paginated!(ListNets, cursor_of_strings);
+paginated!(ListByToken, cursor_of_tokens);
 
 fn cursor_of_numbers(this: &mut ListLamps) -> PageCursor<'_> {
     PageCursor::Offset { offset: &mut this.offset, limit: &mut this.limit }
@@ -212,7 +212,8 @@ fn all(length: u64) -> Vec<u64> {
 async fn pages_are_as_large_as_can_be_and_end_with_the_list() {
     let shelf = Shelf::new(25);
     let client = shelf.client();
-    let pages: Vec<_> = client.call(ListLamps::default()).pages().map_ok(|page| page.items.len()).try_collect().await.unwrap();
+    let pages: Vec<_> =
+        client.call(ListLamps::default()).pages().map_ok(|page| page.items.len()).try_collect().await.unwrap();
     assert_eq!(pages, [10, 10, 5]);
     assert_eq!(shelf.asked(), [(0, 10), (10, 10), (20, 10)]);
     let shelf = Shelf::new(20);

@@ -39,8 +39,12 @@ fn limited(limits: RateLimits, answers: usize) -> (Config, Passes) {
     let transport = (0..answers).fold(ScriptedTransport::new(), |transport, _| transport.answer(json!({})));
     let clock = ManualClock::auto();
     let passes = Passes(clock.clone(), Arc::default());
-    let config =
-        builder(&transport, &clock).rate_limits(limits).interceptor(passes.clone()).operation_timeout(DAY).build().unwrap();
+    let config = builder(&transport, &clock)
+        .rate_limits(limits)
+        .interceptor(passes.clone())
+        .operation_timeout(DAY)
+        .build()
+        .unwrap();
     (config, passes)
 }
 

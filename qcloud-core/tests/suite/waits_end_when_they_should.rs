@@ -23,11 +23,14 @@ const LAMPS: Watch<Lamp> = Watch::new("lamps", |lamp| &lamp.id, |lamp| lamp.stat
 /// What each look finds, as `id=state` words, or an error.
 type Looks = Vec<Result<&'static str>>;
 
+/// When each look was, and for which ids.
+type Asked = Vec<(Duration, Vec<String>)>;
+
 struct Stage {
     config: Config,
     clock: ManualClock,
     looks: Arc<Mutex<VecDeque<Result<&'static str>>>>,
-    asked: Arc<Mutex<Vec<(Duration, Vec<String>)>>>,
+    asked: Arc<Mutex<Asked>>,
 }
 
 impl Stage {
@@ -59,7 +62,10 @@ impl Stage {
 }
 
 fn repeat(look: &Result<&'static str>) -> Result<&'static str> {
-    look.as_ref().copied().map_err(|error| Error::service("lamp:Describe", error.code().unwrap_or_default(), "again", "r"))
+    look.as_ref().copied().map_err(|error| match error.code() {
+        Some(code) => Error::service("lamp:Describe", code, "again", "r"),
+        None => Error::new(error.kind(), "again"),
+    })
 }
 
 fn throttled() -> Result<&'static str> {

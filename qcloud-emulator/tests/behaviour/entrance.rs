@@ -157,3 +157,12 @@ async fn it_never_listens_beyond_loopback() {
     let nowhere = Emulator::builder().region("ap-atlantis").build();
     assert!(matches!(nowhere, Err(StartError::UnknownRegion { .. })));
 }
+
+#[test]
+fn the_readme_lists_what_is_implemented() {
+    let readme = include_str!("../../README.md");
+    for (service, version, action) in qcloud_emulator::implemented_actions() {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {service} {version} |"))).unwrap();
+        assert!(row.contains(&format!("`{action}`")), "{service} {action} is missing in the README");
+    }
+}

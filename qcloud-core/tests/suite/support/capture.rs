@@ -2,11 +2,11 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -28,6 +28,10 @@ pub(crate) struct Capture {
 impl Capture {
     /// Captures what this thread does until the guard is dropped.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        // While there is only one subscriber, a thread without any can switch an event off for all. Two that stay keep
+        // tracing from taking that shortcut.
+        static STAY: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Capture::default())));
+        LazyLock::force(&STAY);
         let capture = Self::default();
         let guard = tracing::subscriber::set_default(capture.clone());
         (capture, guard)

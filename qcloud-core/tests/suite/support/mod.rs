@@ -1,6 +1,8 @@
 //! What several tests need: operations, clients on a script, and a subscriber that keeps everything.
 
 pub(crate) mod capture;
+#[cfg(feature = "reqwest")]
+pub(crate) mod server;
 
 use qcloud_core::testing::{ManualClock, ScriptedTransport};
 use qcloud_core::{
