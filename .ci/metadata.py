@@ -1,4 +1,5 @@
-"""Checks what `cargo metadata` tells about the workspace: that the crates can be published, keep to their layers, and keep the MSRV."""
+"""Checks what `cargo metadata` tells about the workspace: that the crates can be published,
+keep to their layers and to the minimum Rust version, and are tested with all their features."""
 
 import json
 import pathlib
@@ -11,8 +12,8 @@ CLIENTS = {"qcloud-cvm", "qcloud-vpc", "qcloud-clb", "qcloud-cbs", "qcloud-conta
 # emulator, as an independent witness, knows neither.
 LAYERS = {"qcloud-core": set(), "qcloud-emulator": set()} | {client: {"qcloud-core"} for client in CLIENTS}
 
-# Besides these, the tests of core and of a client may run against the emulator.
-TEST_LAYERS = {name: layer | {"qcloud-emulator"} for name, layer in LAYERS.items() if name != "qcloud-emulator"}
+# Besides these, tests may switch on features of the crate itself, and those of core and of a client may run against the emulator.
+TEST_LAYERS = {name: layer | {name, "qcloud-emulator"} for name, layer in LAYERS.items()}
 
 LICENSE = "MIT OR Apache-2.0"
 
@@ -49,7 +50,7 @@ def layering(package, names):
         return
     for dependency in package["dependencies"]:
         layers = TEST_LAYERS if dependency["kind"] == "dev" else LAYERS
-        if dependency["name"] in names and dependency["name"] not in layers.get(package["name"], set()):
+        if dependency["name"] != package["name"] and dependency["name"] in names and dependency["name"] not in layers.get(package["name"], set()):
             yield f"may not depend on {dependency['name']}"
 
 
@@ -78,8 +79,16 @@ def newer_than_msrv(metadata, published):
                 open_ends.append(dependency["pkg"])
 
 
+def untested(metadata, members):
+    """The features that no member of the workspace switches on, whose tests `cargo test --workspace` would leave out."""
+    switched_on = {node["id"]: set(node["features"]) for node in metadata["resolve"]["nodes"]}
+    for package in members:
+        for feature in sorted(set(package["features"]) - switched_on[package["id"]]):
+            yield f"{package['name']}: a test of the workspace leaves the feature {feature} out; switch it on in a dev-dependency"
+
+
 def main():
-    command = ["cargo", "metadata", "--locked", "--all-features", "--format-version", "1"]
+    command = ["cargo", "metadata", "--locked", "--format-version", "1"]
     metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     members = [package for package in metadata["packages"] if package["id"] in metadata["workspace_members"]]
     published = [package for package in members if package["publish"] != []]
@@ -87,8 +96,9 @@ def main():
     faults = []
     for package in published:
         faults += [f"{package['name']}: {fault}" for fault in [*publishable(package), *layering(package, names)]]
+    faults += untested(metadata, members)
     faults += newer_than_msrv(metadata, published)
-    print("\n".join(faults) or f"{len(published)} crates to publish, {len(members)} in all: metadata, layers and MSRV hold")
+    print("\n".join(faults) or f"{len(published)} crates to publish, {len(members)} in all: metadata, layers, minimum Rust version and tested features hold")
     sys.exit(bool(faults))
 
 

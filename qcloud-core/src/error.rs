@@ -269,7 +269,7 @@ impl Error {
         match self.kind() {
             ErrorKind::Decode => true,
             // A page with a 4xx stands for a refusal on the way; one with a 2xx hides what the API said.
-            ErrorKind::Http => self.http_status().is_none_or(|status| status >= 500 || status < 300),
+            ErrorKind::Http => self.http_status().is_none_or(|status| !(300..500).contains(&status)),
             ErrorKind::Service => self.code_is(code::is_internal),
             _ => self.was_sent() == Sent::Maybe,
         }
