@@ -71,7 +71,8 @@ impl Api {
 }
 
 /// Every API that the emulator knows.
-pub(crate) static APIS: &[&Api] = &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022, &sts::API];
+pub(crate) static APIS: &[&Api] =
+    &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022, &sts::API];
 
 /// The actions that have behaviour, as `(service, version, action)`.
 pub fn implemented_actions() -> Vec<(&'static str, &'static str, &'static str)> {

@@ -90,7 +90,8 @@ impl<'a> Incoming<'a> {
         if api.action(action).is_some_and(|action| action.unsigned) {
             return Ok(Some((api, action)));
         }
-        let message = format!("The action {action} must be signed with TC3-HMAC-SHA256; the request says that it is not.");
+        let message =
+            format!("The action {action} must be signed with TC3-HMAC-SHA256; the request says that it is not.");
         Err(ApiError::new("AuthFailure.InvalidAuthorization", message))
     }
 

@@ -42,7 +42,8 @@ fn read_arn(arn: &str) -> Option<(&str, &str)> {
 impl Input {
     fn holder(&self, world: &World) -> Result<Holder, ApiError> {
         let Some((account, role)) = read_arn(&self.role_arn) else {
-            let message = format!("`RoleArn`: `{}` does not read qcs::cam::uin/<account>:roleName/<name>.", self.role_arn);
+            let message =
+                format!("`RoleArn`: `{}` does not read qcs::cam::uin/<account>:roleName/<name>.", self.role_arn);
             return Err(bad(message));
         };
         let name = &self.role_session_name;

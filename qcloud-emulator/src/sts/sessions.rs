@@ -33,7 +33,10 @@ pub(crate) struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("secret_id", &self.secret_id).field("expires", &self.expires).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("secret_id", &self.secret_id)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,10 +63,11 @@ impl State {
         (instance, holder): (&str, Holder),
     ) -> Session {
         let present = self.instances.get(instance).and_then(|id| self.sessions.get(id));
-        if let Some(session) = present {
-            if session.holder == holder && session.expires > now.after(life / 4) {
-                return session.clone();
-            }
+        if let Some(session) = present
+            && session.holder == holder
+            && session.expires > now.after(life / 4)
+        {
+            return session.clone();
         }
         let session = self.give(ids, now, life, holder).clone();
         self.instances.insert(instance.to_owned(), session.secret_id.clone());

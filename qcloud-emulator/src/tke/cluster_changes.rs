@@ -37,7 +37,8 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     if let Some(level) = &input.cluster_level {
         one_of(&here, "ClusterLevel", level, LEVELS)?;
     }
-    let names = input.cluster_property.as_ref().and_then(|property| property.get("NodeNameType")).and_then(Value::as_str);
+    let names =
+        input.cluster_property.as_ref().and_then(|property| property.get("NodeNameType")).and_then(Value::as_str);
     if let Some(names) = names {
         one_of(&here, "ClusterProperty.NodeNameType", names, &["lan-ip", "hostname"])?;
     }
@@ -123,7 +124,13 @@ pub(super) fn add_cidrs(world: &mut World, call: &Call) -> Result<Value, ApiErro
         if let Some(own) = cluster.network.cidrs.iter().chain(&added).find(|own| own.overlaps(cidr)) {
             return faults::OWN_CIDR.refuse(&here, format!("{cidr} overlaps {own} of the cluster itself."));
         }
-        conflicts::refuse(&here, &cluster.network.vpc_id, cidr, input.ignoring == Some(true), conflicts::FOR_MORE_CIDRS)?;
+        conflicts::refuse(
+            &here,
+            &cluster.network.vpc_id,
+            cidr,
+            input.ignoring == Some(true),
+            conflicts::FOR_MORE_CIDRS,
+        )?;
         added.push(cidr);
     }
     if let Some(table) = here.region.tke.route_tables.get_mut(&input.cluster_id) {
@@ -151,10 +158,8 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     let options = input.resource_delete_options.unwrap_or_default();
     let anyway = options.iter().any(|option| option.get("SkipDeletionProtection") == Some(&Value::Bool(true)));
     if cluster.protected {
-        let message = format!(
-            "The cluster `{}` is protected: call DisableClusterDeletionProtection first.",
-            cluster.id
-        );
+        let message =
+            format!("The cluster `{}` is protected: call DisableClusterDeletionProtection first.", cluster.id);
         return PROTECTED_CLUSTER.refuse(&here, message);
     }
     let destroying = destroying(&here, &input.instance_delete_mode)?;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::cidrs;
 use super::faults::{
-    Fault, IN_VPC, MORE_CLUSTER, MORE_IN_VPC, MORE_VPC_ROUTE, NO_VPC, OWN_CIDR, OVERLAPS_CLUSTER, OVERLAPS_ROUTE, OVERLAPS_VPC_ROUTE, TABLE_OVERLAPS_CLUSTER,
-    TABLE_OVERLAPS_VPC_ROUTE,
+    Fault, IN_VPC, MORE_CLUSTER, MORE_IN_VPC, MORE_VPC_ROUTE, NO_VPC, OVERLAPS_CLUSTER, OVERLAPS_ROUTE,
+    OVERLAPS_VPC_ROUTE, OWN_CIDR, TABLE_OVERLAPS_CLUSTER, TABLE_OVERLAPS_VPC_ROUTE,
 };
 use crate::call::Call;
 use crate::cidr::Cidr;
@@ -42,12 +42,8 @@ pub(super) struct ConflictFaults {
 }
 
 /// What the actions on clusters say.
-pub(super) const FOR_CLUSTERS: ConflictFaults = ConflictFaults {
-    vpc: IN_VPC,
-    vpc_route: OVERLAPS_VPC_ROUTE,
-    cluster: OVERLAPS_CLUSTER,
-    table: OVERLAPS_ROUTE,
-};
+pub(super) const FOR_CLUSTERS: ConflictFaults =
+    ConflictFaults { vpc: IN_VPC, vpc_route: OVERLAPS_VPC_ROUTE, cluster: OVERLAPS_CLUSTER, table: OVERLAPS_ROUTE };
 
 /// What the actions on route tables say.
 pub(super) const FOR_TABLES: ConflictFaults = ConflictFaults {

@@ -98,10 +98,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         let message = format!("The {} endpoint of `{}` is open already, or being switched.", side.name(), cluster.id);
         return ENDPOINT.refuse(&here, message);
     }
-    if let Some(group) = input.security_group.as_ref().filter(|group| !group.is_empty()) {
-        if !here.region.vpc.security_groups.contains(group) {
-            return BAD_PARAMETER.refuse(&here, format!("The security group `{group}` does not exist in this region."));
-        }
+    if let Some(group) = input.security_group.as_ref().filter(|group| !group.is_empty())
+        && !here.region.vpc.security_groups.contains(group)
+    {
+        return BAD_PARAMETER.refuse(&here, format!("The security group `{group}` does not exist in this region."));
     }
     let (address, subnet) = match side {
         Side::Extranet => (here.ids.new_public_ip().parse().unwrap_or(Ipv4Addr::UNSPECIFIED), String::new()),
@@ -123,7 +123,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 /// An address for the private endpoint, which goes to the load balancer behind it.
 fn take_address(here: &mut Local<'_>, id: &str, vpc_id: &str) -> Result<(Ipv4Addr, String), ApiError> {
     if here.region.vpc.subnets.get(id).is_none_or(|subnet| subnet.vpc_id != vpc_id) {
-        return NO_SUBNET.refuse(here, format!("`SubnetId` must name a subnet of `{vpc_id}` for the private endpoint, not `{id}`."));
+        return NO_SUBNET.refuse(
+            here,
+            format!("`SubnetId` must name a subnet of `{vpc_id}` for the private endpoint, not `{id}`."),
+        );
     }
     let owner = here.ids.new_id("lb");
     let taken = here.region.vpc.subnets.get_mut(id).map(|subnet| subnet.take(None, &owner));
@@ -187,8 +190,11 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let here = world.local(call);
     let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER)?;
     let (inside, outside) = (cluster.open(Side::Intranet), cluster.open(Side::Extranet));
-    let url = |endpoint: Option<&Endpoint>| endpoint.map(|endpoint| format!("https://{}", endpoint.address)).unwrap_or_default();
-    let name = |endpoint: Option<&Endpoint>| endpoint.map(|endpoint| endpoint.domain.as_str()).unwrap_or_default().to_owned();
+    let url = |endpoint: Option<&Endpoint>| {
+        endpoint.map(|endpoint| format!("https://{}", endpoint.address)).unwrap_or_default()
+    };
+    let name =
+        |endpoint: Option<&Endpoint>| endpoint.map(|endpoint| endpoint.domain.as_str()).unwrap_or_default().to_owned();
     Ok(json!({
         "CertificationAuthority": authority(&cluster.id),
         "ClusterExternalEndpoint": url(outside),

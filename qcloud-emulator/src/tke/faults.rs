@@ -72,13 +72,11 @@ pub(super) const CONFLICTS_NOT_PRIVATE: Fault = both("InvalidParameter", "Intern
 /// The documentation of `CreateClusterRouteTable` has one family only for these two.
 pub(super) const TABLE_OVERLAPS_CLUSTER: Fault = only("InternalError.CidrConflictWithOtherCluster");
 pub(super) const TABLE_OVERLAPS_VPC_ROUTE: Fault = only("InternalError.CidrConflictWithVpcGlobalRoute");
-pub(super) const TABLE_EXISTS: Fault =
-    both("ResourceInUse.ResourceExistAlready", "InternalError.ResourceExistAlready");
+pub(super) const TABLE_EXISTS: Fault = both("ResourceInUse.ResourceExistAlready", "InternalError.ResourceExistAlready");
 pub(super) const TABLE_NOT_EMPTY: Fault =
     both("InvalidParameter.RouteTableNotEmpty", "InternalError.RouteTableNotEmpty");
 pub(super) const TABLE_OF_CLUSTER: Fault = only("FailedOperation");
-pub(super) const NO_TABLE: Fault =
-    both("ResourceNotFound.RouteTableNotFound", "InternalError.RouteTableNotFound");
+pub(super) const NO_TABLE: Fault = both("ResourceNotFound.RouteTableNotFound", "InternalError.RouteTableNotFound");
 pub(super) const NO_TABLE_TO_DELETE: Fault = both("InvalidParameter", "InternalError.Db");
 pub(super) const NO_TABLE_TO_LIST: Fault = both("InvalidParameter", "InternalError.Param");
 pub(super) const NO_TABLE_TO_DELETE_FROM: Fault = only("InternalError.RouteTableNotFound");

@@ -65,10 +65,10 @@ pub(super) fn plan_after(here: &mut Local<'_>, task: Task, event: Event) {
 pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
     match event {
         Event::ClusterIsReady { cluster } => {
-            if let Some(cluster) = here.region.tke.clusters.get_mut(&cluster) {
-                if cluster.state == ClusterState::Creating {
-                    cluster.state = ClusterState::Running;
-                }
+            if let Some(cluster) = here.region.tke.clusters.get_mut(&cluster)
+                && cluster.state == ClusterState::Creating
+            {
+                cluster.state = ClusterState::Running;
             }
         }
         Event::ClusterIsGone { cluster } => {
@@ -77,13 +77,17 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
         Event::NodeIsReady { cluster, instance, joined } => node_is_ready(here, &cluster, &instance, joined),
         Event::PoolIsReady { cluster, pool } => {
             let clusters = &mut here.region.tke.clusters;
-            let Some(found) = clusters.get_mut(&cluster).and_then(|cluster| cluster.pools.get_mut(&pool)) else { return };
+            let Some(found) = clusters.get_mut(&cluster).and_then(|cluster| cluster.pools.get_mut(&pool)) else {
+                return;
+            };
             if found.state == PoolState::Creating {
                 found.state = PoolState::Normal;
                 scaling::plan(here, &cluster, &pool);
             }
         }
-        Event::PoolScales { cluster, pool, change, failures } => scaling::scale(here, &cluster, &pool, change, failures),
+        Event::PoolScales { cluster, pool, change, failures } => {
+            scaling::scale(here, &cluster, &pool, change, failures)
+        }
         Event::PoolIsGone { cluster, pool } => {
             if let Some(cluster) = here.region.tke.clusters.get_mut(&cluster) {
                 cluster.pools.remove(&pool);
@@ -112,7 +116,9 @@ fn node_is_ready(here: &mut Local<'_>, cluster: &str, id: &str, joined: Time) {
 
 /// Takes note of an instance that is gone. Its node fails; one of a node pool leaves the pool, which replaces it.
 pub(crate) fn instance_is_gone(here: &mut Local<'_>, id: &str) {
-    let Some(cluster) = here.region.tke.clusters.values_mut().find(|cluster| cluster.nodes.contains(id)) else { return };
+    let Some(cluster) = here.region.tke.clusters.values_mut().find(|cluster| cluster.nodes.contains(id)) else {
+        return;
+    };
     let cluster_id = cluster.id.clone();
     let pool = cluster.nodes.get(id).and_then(|node| node.pool.clone());
     match pool {

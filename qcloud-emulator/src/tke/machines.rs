@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::clusters::{self, Cluster};
-use super::faults::{
-    self, BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE_2022, PROTECTED, UNSUPPORTED,
-};
+use super::faults::{self, BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE_2022, PROTECTED, UNSUPPORTED};
 use super::node_changes::{destroying, refuse_protected};
 use super::nodes::{Node, NodeState};
 use super::pools::{self, PoolKind};

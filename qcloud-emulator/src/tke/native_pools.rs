@@ -56,12 +56,15 @@ fn order(given: &Map<String, Value>) -> Map<String, Value> {
     keep("InstanceChargePrepaid", given.get("InstanceChargePrepaid").cloned());
     keep("SecurityGroupIds", given.get("SecurityGroupIds").cloned());
     keep("LoginSettings", given.get("KeyIds").map(|ids| json!({ "KeyIds": ids })));
-    keep("InternetAccessible", given.get("InternetAccessible").map(|internet| {
-        json!({
-            "InternetMaxBandwidthOut": internet.get("MaxBandwidthOut"),
-            "InternetChargeType": internet.get("ChargeType"),
-        })
-    }));
+    keep(
+        "InternetAccessible",
+        given.get("InternetAccessible").map(|internet| {
+            json!({
+                "InternetMaxBandwidthOut": internet.get("MaxBandwidthOut"),
+                "InternetChargeType": internet.get("ChargeType"),
+            })
+        }),
+    );
     templates::set_image(&mut order);
     order
 }
@@ -159,7 +162,9 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     pool.unschedulable = input.unschedulable.map_or(pool.unschedulable, i64::from);
     describe_into(&here, &mut pool, &given, &vpc_id)?;
     let resized = pool.desired != desired;
-    if let Some(found) = here.region.tke.clusters.get_mut(&input.cluster_id).and_then(|cluster| cluster.pools.get_mut(&id)) {
+    if let Some(found) =
+        here.region.tke.clusters.get_mut(&input.cluster_id).and_then(|cluster| cluster.pools.get_mut(&id))
+    {
         *found = pool;
     }
     if resized {
@@ -222,9 +227,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let page = faults::page(input.offset, input.limit)?;
     let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER_FOR_POOLS)?;
     let pools = cluster.pools.values();
-    let (total, pools) = page.cut(
-        pools.filter(|pool| filters.accept(&pool.tags, |name, value| pools::fits(pool, name, value))),
-    );
+    let (total, pools) =
+        page.cut(pools.filter(|pool| filters.accept(&pool.tags, |name, value| pools::fits(pool, name, value))));
     let pools: Vec<Value> = pools.into_iter().map(|pool| show(cluster, pool)).collect();
     Ok(json!({ "NodePools": pools, "TotalCount": total }))
 }
@@ -255,7 +259,8 @@ fn show(cluster: &Cluster, pool: &Pool) -> Value {
 }
 
 fn show_regular(cluster: &Cluster, pool: &Pool) -> Value {
-    let PoolKind::Regular { launch_configuration, scaling_group, os, runtime, runtime_version, settings, .. } = &pool.kind
+    let PoolKind::Regular { launch_configuration, scaling_group, os, runtime, runtime_version, settings, .. } =
+        &pool.kind
     else {
         return Value::Null;
     };

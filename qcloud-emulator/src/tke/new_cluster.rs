@@ -323,8 +323,9 @@ fn read_orders(here: &Local<'_>, input: &Input, vpc_id: &str) -> Result<(Vec<Ord
         count += number;
         masters += if role == "MASTER_ETCD" { number } else { 0 };
     };
-    let new = |role: &str, settings: Option<&Value>| {
-        NewNode { role: role.to_owned(), ..NewNode::worker(nodes::settings(settings.or(common))) }
+    let new = |role: &str, settings: Option<&Value>| NewNode {
+        role: role.to_owned(),
+        ..NewNode::worker(nodes::settings(settings.or(common)))
     };
     for group in &input.run_instances_for_node {
         one_of(here, "NodeRole", &group.node_role, ROLES)?;

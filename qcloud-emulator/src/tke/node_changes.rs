@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::clusters::{self, Cluster};
 use super::faults::{
-    BAD_PARAMETER, NO_CLUSTER, NO_CLUSTER_TO_DELETE_FROM, NOT_THERE, PROTECTED_INSTANCE, SCALING_GROUP, Fault,
+    BAD_PARAMETER, Fault, NO_CLUSTER, NO_CLUSTER_TO_DELETE_FROM, NOT_THERE, PROTECTED_INSTANCE, SCALING_GROUP,
 };
 use super::nodes::{self, NewNode, NodeState};
 use super::pools::PoolState;

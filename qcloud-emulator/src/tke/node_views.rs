@@ -94,7 +94,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         return BAD_PARAMETER.refuse(&here, message);
     }
     if let Some(id) = ids.iter().find(|id| !well_formed(id, "ins") && !id.starts_with("np-")) {
-        let message = format!("`{id}` is no node id; one looks like `ins-1a2b3c4d`, or `np-1a2b3c4d-5e6f7` for native nodes.");
+        let message =
+            format!("`{id}` is no node id; one looks like `ins-1a2b3c4d`, or `np-1a2b3c4d-5e6f7` for native nodes.");
         return BAD_PARAMETER.refuse(&here, message);
     }
     let role = input.instance_role.filter(|role| !role.is_empty()).unwrap_or_else(|| "WORKER".to_owned());
@@ -137,8 +138,15 @@ pub(super) fn describe_all_kinds(world: &mut World, call: &Call) -> Result<Value
         order_type: Option<String>,
     }
     const FILTERS: &[&str] = &[
-        "InstanceIds", "InstanceType", "InstanceStates", "NodePoolIds", "NodePoolNames", "VagueIpAddress",
-        "VagueInstanceName", "Labels", "Unschedulable",
+        "InstanceIds",
+        "InstanceType",
+        "InstanceStates",
+        "NodePoolIds",
+        "NodePoolNames",
+        "VagueIpAddress",
+        "VagueInstanceName",
+        "Labels",
+        "Unschedulable",
     ];
     let input: Input = call.input()?;
     let here = world.local(call);

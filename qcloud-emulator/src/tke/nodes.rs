@@ -151,7 +151,6 @@ pub(super) fn join(here: &mut Local<'_>, cluster_id: &str, instance: &str, new: 
     };
     cluster.nodes.insert(instance, node);
     let at = runs_at.after(here.settings.duration(Task::NodeInitialize));
-    let event =
-        Event::NodeIsReady { cluster: cluster_id.to_owned(), instance: instance.to_owned(), joined: here.now };
+    let event = Event::NodeIsReady { cluster: cluster_id.to_owned(), instance: instance.to_owned(), joined: here.now };
     lifecycle::plan(here, at, event);
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::clusters;
 use super::faults::{
-    BAD_PARAMETER, BAD_SCALING_GROUP, BAD_SIZE, Fault, NO_CLUSTER_FOR_POOLS, NO_CLUSTER_TO_CHANGE_POOLS, NO_POOL_TO_SCALE,
-    NO_SUBNET, NOT_THERE, PROTECTED, PROTECTED_INSTANCE,
+    BAD_PARAMETER, BAD_SCALING_GROUP, BAD_SIZE, Fault, NO_CLUSTER_FOR_POOLS, NO_CLUSTER_TO_CHANGE_POOLS,
+    NO_POOL_TO_SCALE, NO_SUBNET, NOT_THERE, PROTECTED, PROTECTED_INSTANCE,
 };
 use super::lifecycle::{self, Event, plan_after};
 use super::node_changes::refuse_protected;
@@ -98,8 +98,19 @@ pub(super) fn check_subnets(here: &Local<'_>, name: &str, ids: &[String], vpc_id
 /// Makes an order of `RunInstances` from a launch configuration. Gives the instance types beside it.
 fn read_launch(here: &Local<'_>, text: &str) -> Result<(Map<String, Value>, Vec<String>), ApiError> {
     const KEPT: &[&str] = &[
-        "ImageId", "InstanceName", "SystemDisk", "DataDisks", "InternetAccessible", "LoginSettings", "SecurityGroupIds",
-        "EnhancedService", "UserData", "InstanceChargeType", "InstanceChargePrepaid", "CamRoleName", "HostName",
+        "ImageId",
+        "InstanceName",
+        "SystemDisk",
+        "DataDisks",
+        "InternetAccessible",
+        "LoginSettings",
+        "SecurityGroupIds",
+        "EnhancedService",
+        "UserData",
+        "InstanceChargeType",
+        "InstanceChargePrepaid",
+        "CamRoleName",
+        "HostName",
     ];
     let given = templates::read(here, "LaunchConfigurePara", text)?;
     let one = given.get("InstanceType").and_then(Value::as_str).filter(|kind| !kind.is_empty());
@@ -121,8 +132,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     let vpc_id = cluster.network.vpc_id.clone();
     let group = read_group(&here, &input.auto_scaling_group_para, &vpc_id)?;
     let (order, instance_types) = read_launch(&here, &input.launch_configure_para)?;
-    let tags =
-        tags::check(input.tags).map_err(|error| BAD_PARAMETER.error(here.settings, error.message))?;
+    let tags = tags::check(input.tags).map_err(|error| BAD_PARAMETER.error(here.settings, error.message))?;
     let runtime = input.container_runtime.unwrap_or_else(|| cluster.runtime.clone());
     let runtime_version = input.runtime_version.unwrap_or_else(|| cluster.runtime_version.clone());
     let os = input.node_pool_os.filter(|os| !os.is_empty()).unwrap_or_else(|| cluster.os.clone());
@@ -240,7 +250,12 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         ("UserScript", input.user_script.map(Value::from)),
         ("PreStartUserScript", input.pre_start_user_script.map(Value::from)),
         ("DockerGraphPath", input.docker_graph_path.map(Value::from)),
-        ("ExtraArgs", input.extra_args.map(|flags| json!({ "Kubelet": flags.get("Kubelet").cloned().unwrap_or_else(|| json!([])) }))),
+        (
+            "ExtraArgs",
+            input
+                .extra_args
+                .map(|flags| json!({ "Kubelet": flags.get("Kubelet").cloned().unwrap_or_else(|| json!([])) })),
+        ),
     ];
     for (name, value) in changes {
         if let Some(value) = value {

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::LISTS;
 use super::clusters::{self, Cluster, has_tag};
 use super::faults::{Fault, NO_CLUSTER_FOR_POOLS, NOT_THERE};
 use super::nodes::{Node, NodeState};
-use super::LISTS;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
@@ -135,8 +135,15 @@ impl Pool {
 
     /// As the older version of the API shows it; native pools are not for that.
     fn show(&self, cluster: &Cluster) -> Option<Value> {
-        let PoolKind::Regular { launch_configuration, scaling_group, os, os_customize, runtime, runtime_version, settings } =
-            &self.kind
+        let PoolKind::Regular {
+            launch_configuration,
+            scaling_group,
+            os,
+            os_customize,
+            runtime,
+            runtime_version,
+            settings,
+        } = &self.kind
         else {
             return None;
         };

@@ -54,7 +54,8 @@ impl RouteTable {
 
 /// The table of this name, or the error that says it does not exist.
 pub(super) fn find<'a>(here: &'a Local<'_>, name: &str, absent: Fault) -> Result<&'a RouteTable, ApiError> {
-    let missing = || absent.error(here.settings, format!("The cluster route table `{name}` does not exist in this region."));
+    let missing =
+        || absent.error(here.settings, format!("The cluster route table `{name}` does not exist in this region."));
     here.region.tke.route_tables.get(name).ok_or_else(missing)
 }
 
@@ -117,9 +118,9 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let tables = here.region.tke.route_tables.values();
     let rows: Vec<Value> = tables
         .flat_map(|table| table.cidrs.iter().map(move |cidr| (table, cidr)))
-        .map(|(table, cidr)| {
-            json!({ "RouteTableName": table.name, "RouteTableCidrBlock": cidr, "VpcId": table.vpc_id })
-        })
+        .map(
+            |(table, cidr)| json!({ "RouteTableName": table.name, "RouteTableCidrBlock": cidr, "VpcId": table.vpc_id }),
+        )
         .collect();
     Ok(json!({ "TotalCount": rows.len(), "RouteTableSet": rows }))
 }

@@ -50,9 +50,7 @@ pub(super) fn set_image(order: &mut Map<String, Value>) {
 
 /// What the container service makes of an error of `RunInstances`.
 pub(super) fn refused(here: &Local<'_>, error: &ApiError) -> ApiError {
-    let ours = ["InvalidParameter", "MissingParameter", "UnknownParameter"].iter().any(|family| {
-        error.code.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    });
+    let ours = ["Invalid", "MissingParameter", "UnknownParameter"].iter().any(|family| error.code.starts_with(family));
     let fault = if ours { BAD_PARAMETER } else { INSTANCES };
     fault.error(here.settings, format!("RunInstances refuses the instances: {}: {}", error.code, error.message))
 }

@@ -10,8 +10,10 @@ use crate::world::World;
 pub(super) const DEFAULT: &str = "1.10.5";
 
 /// Every version, newest first.
-const VERSIONS: &[&str] =
-    &["1.32.2", "1.30.0", "1.28.3", "1.26.1", "1.24.4", "1.22.5", "1.20.6", "1.18.4", "1.16.3", "1.14.3", "1.12.4", DEFAULT];
+const VERSIONS: &[&str] = &[
+    "1.32.2", "1.30.0", "1.28.3", "1.26.1", "1.24.4", "1.22.5", "1.20.6", "1.18.4", "1.16.3", "1.14.3", "1.12.4",
+    DEFAULT,
+];
 
 pub(super) fn exists(version: &str) -> bool {
     VERSIONS.contains(&version)
