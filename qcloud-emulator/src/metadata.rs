@@ -43,7 +43,7 @@ pub(crate) fn answer(world: &mut World, path: &str, instance: Option<&str>, now:
     let id = instance.map(str::to_owned).or_else(|| world.state.metadata_instance.clone())?;
     let (region, instance) =
         world.state.regions.iter().find_map(|(name, region)| Some((name.clone(), region.cvm.instances.get(&id)?)))?;
-    if let Some(role) = path.strip_prefix(ROLES) {
+    if let Some(role) = path.strip_prefix(ROLES).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         let name = instance.role().to_owned();
         return match role.trim_start_matches('/') {
             _ if name.is_empty() => None,

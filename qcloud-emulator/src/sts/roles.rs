@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::sessions::Session;
 use super::{ACCOUNT, Holder};
@@ -25,7 +25,7 @@ fn bad(message: impl Into<String>) -> ApiError {
 struct Input {
     role_arn: String,
     role_session_name: String,
-    duration_seconds: Option<i64>,
+    duration_seconds: Option<Number>,
     policy: Option<String>,
     web_identity_token: Option<String>,
     provider_id: Option<String>,
@@ -60,9 +60,9 @@ impl Input {
     }
 
     fn life(&self) -> Result<Duration, ApiError> {
-        match self.duration_seconds.map(u64::try_from) {
+        match self.duration_seconds.as_ref().map(Number::as_u64) {
             None => Ok(Duration::from_secs(USUAL_LIFE)),
-            Some(Ok(seconds @ 1..=LONGEST_LIFE)) => Ok(Duration::from_secs(seconds)),
+            Some(Some(seconds @ 1..=LONGEST_LIFE)) => Ok(Duration::from_secs(seconds)),
             Some(_) => {
                 let message = format!("`DurationSeconds` must be from 1 to {LONGEST_LIFE}.");
                 Err(ApiError::new("InvalidParameter.OverTimeError", message))

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cidrs;
 use super::faults::{
     Fault, IN_VPC, MORE_CLUSTER, MORE_IN_VPC, MORE_VPC_ROUTE, NO_VPC, OVERLAPS_CLUSTER, OVERLAPS_ROUTE,
     OVERLAPS_VPC_ROUTE, OWN_CIDR, TABLE_OVERLAPS_CLUSTER, TABLE_OVERLAPS_VPC_ROUTE,
 };
+use super::{State, cidrs};
 use crate::call::Call;
 use crate::cidr::Cidr;
 use crate::error::ApiError;
@@ -136,6 +136,14 @@ pub(crate) fn refuse_conflict(region: &Region, vpc_id: &str, destination: Cidr) 
         }
     }
     Ok(())
+}
+
+/// The cluster or the cluster route table that a VPC is there for.
+pub(crate) fn user_of(state: &State, vpc_id: &str) -> Option<String> {
+    let cluster = state.clusters.values().find(|cluster| cluster.network.vpc_id == vpc_id);
+    let cluster = cluster.map(|cluster| format!("the cluster `{}`", cluster.id));
+    let table = || state.route_tables.values().find(|table| table.vpc_id == vpc_id);
+    cluster.or_else(|| table().map(|table| format!("the cluster route table `{}`", table.name)))
 }
 
 /// The VPC's route that a cluster route would conflict with, and its table.

@@ -47,7 +47,14 @@ async fn a_table_and_its_routes_live_and_go() {
     for (cidr, gateway) in &expected {
         client.tke("DeleteClusterRoute", route("own", cidr, gateway)).await.unwrap();
     }
+    for id in ids {
+        client.cvm("TerminateInstances", json!({"InstanceIds": [id]})).await.unwrap();
+    }
+    client.pass(1);
+    client.vpc("DeleteSubnet", json!({"SubnetId": network.1})).await.unwrap();
+    assert_eq!(code(client.vpc("DeleteVpc", json!({"VpcId": network.0})).await), "ResourceInUse");
     client.tke("DeleteClusterRouteTable", json!({"RouteTableName": "own"})).await.unwrap();
+    client.vpc("DeleteVpc", json!({"VpcId": network.0})).await.unwrap();
     assert_eq!(client.tke("DescribeClusterRouteTables", json!({})).await.unwrap()["TotalCount"], 0);
 }
 
