@@ -31,7 +31,7 @@ pub(crate) enum Event {
         cluster: String,
         pool: String,
     },
-    /// Void when a later change of the pool's size was planned.
+    /// Brings the pool to the size that it is to have by then. Another try is void when a later change was planned.
     PoolScales {
         cluster: String,
         pool: String,

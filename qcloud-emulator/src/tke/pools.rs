@@ -30,7 +30,7 @@ pub(crate) struct Pool {
     pub(super) min: i64,
     pub(super) max: i64,
     pub(super) desired: i64,
-    /// Counts the changes of its size: only the latest one that was planned is carried out.
+    /// Counts the changes of its size: what fails is tried again only for the latest one.
     pub(super) change: u64,
     /// Parameters of `RunInstances`, without type, zone and network.
     pub(super) order: Map<String, Value>,

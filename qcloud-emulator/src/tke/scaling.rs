@@ -24,7 +24,9 @@ pub(super) fn plan(here: &mut Local<'_>, cluster_id: &str, pool_id: &str) {
 pub(super) fn scale(here: &mut Local<'_>, cluster_id: &str, pool_id: &str, change: u64, failures: u32) {
     let Some(cluster) = here.region.tke.clusters.get(cluster_id) else { return };
     let Some(pool) = cluster.pools.get(pool_id) else { return };
-    if pool.change != change || pool.state != PoolState::Normal {
+    // A first try always goes ahead, so that a pool whose size changes all the time gets somewhere.
+    let superseded = failures > 0 && pool.change != change;
+    if superseded || pool.state != PoolState::Normal {
         return;
     }
     let present: Vec<String> = pools::members(cluster, pool_id).map(|node| node.instance.clone()).collect();

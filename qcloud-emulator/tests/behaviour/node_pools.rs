@@ -92,6 +92,23 @@ async fn only_the_latest_size_counts() {
 }
 
 #[tokio::test]
+async fn a_pool_whose_size_changes_all_the_time_follows() {
+    let client = Client::of(builder().task_duration(Task::NodePoolScale, std::time::Duration::from_secs(10)));
+    let network = client.network().await;
+    let cluster = client.cluster(&network.0).await;
+    let id = make(&client, &cluster, &network, (0, 0, 9)).await;
+    client.pass(20);
+    for desired in 1..=4 {
+        scale(&client, &cluster, &id, desired).await.unwrap();
+        client.pass(5);
+    }
+    // The change of ten seconds ago brings the pool to the size that it is to have by now.
+    assert_eq!(client.node_list(&cluster).await.len(), 4);
+    client.pass(10);
+    assert_eq!(client.node_list(&cluster).await.len(), 4);
+}
+
+#[tokio::test]
 async fn mistakes_with_pools_have_their_codes() {
     let client = client();
     let network = client.network().await;
