@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::model::Model;
 use crate::world::World;
-use crate::{cbs, clb, cvm, tke, vpc};
+use crate::{cbs, clb, cvm, sts, tke, vpc};
 
 /// What an action does: it reads its parameters from the call, changes the world and gives its answer, the
 /// `RequestId` left out.
@@ -21,15 +21,21 @@ pub(crate) struct Action {
     pub(crate) handler: Handler,
     /// Whether the action works without a region.
     pub(crate) anywhere: bool,
+    /// Whether the action takes requests that nobody signed.
+    pub(crate) unsigned: bool,
 }
 
 impl Action {
     pub(crate) const fn new(name: &'static str, handler: Handler) -> Self {
-        Self { name, handler, anywhere: false }
+        Self { name, handler, anywhere: false, unsigned: false }
     }
 
     pub(crate) const fn anywhere(self) -> Self {
         Self { anywhere: true, ..self }
+    }
+
+    pub(crate) const fn unsigned(self) -> Self {
+        Self { unsigned: true, ..self }
     }
 }
 
@@ -65,7 +71,8 @@ impl Api {
 }
 
 /// Every API that the emulator knows.
-pub(crate) static APIS: &[&Api] = &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022];
+pub(crate) static APIS: &[&Api] =
+    &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022, &sts::API];
 
 /// The actions that have behaviour, as `(service, version, action)`.
 pub fn implemented_actions() -> Vec<(&'static str, &'static str, &'static str)> {

@@ -19,7 +19,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// What an `Authorization` header says.
 #[derive(Debug)]
 pub(crate) struct Authorization<'a> {
-    secret_id: &'a str,
+    pub(crate) secret_id: &'a str,
     date: &'a str,
     pub(crate) service: &'a str,
     signed_headers: Vec<&'a str>,

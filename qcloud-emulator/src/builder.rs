@@ -8,7 +8,7 @@ use crate::credentials::Credential;
 use crate::emulator::Emulator;
 use crate::error::StartError;
 use crate::server::Server;
-use crate::settings::{BusyInstance, Quota, Settings, SignatureTime, Task, UnknownIds};
+use crate::settings::{BusyInstance, ClusterErrors, Quota, Settings, SignatureTime, Task, UnknownIds};
 use crate::zones;
 
 /// The knobs of an [`Emulator`]. Each has a default, so that `Emulator::builder().start().await?` is a start.
@@ -115,6 +115,33 @@ impl Builder {
     /// What the `Describe…` actions of VPC do with ids that do not exist.
     pub fn unknown_ids(mut self, answer: UnknownIds) -> Self {
         self.settings.unknown_ids = answer;
+        self
+    }
+
+    /// Which of its two families of error codes the container service uses.
+    pub fn cluster_errors(mut self, family: ClusterErrors) -> Self {
+        self.settings.cluster_errors = family;
+        self
+    }
+
+    /// A CAM role that exists. Without any, STS takes every role for one that does; with some, assuming another gives
+    /// `ResourceNotFound.RoleNotFound`.
+    pub fn role(mut self, name: impl Into<String>) -> Self {
+        self.settings.roles.push(name.into());
+        self
+    }
+
+    /// How long the credentials hold that the metadata server gives for an instance's role; two hours by default. The
+    /// server replaces them when a quarter of that is left.
+    pub fn role_credential_life(mut self, life: Duration) -> Self {
+        self.settings.role_credential_life = life;
+        self
+    }
+
+    /// The instance whose point of view the metadata server takes at `/latest/meta-data/`; see
+    /// [`Emulator::serve_metadata_of`].
+    pub fn metadata_instance(mut self, id: impl Into<String>) -> Self {
+        self.settings.metadata_instance = Some(id.into());
         self
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Call {
     pub(crate) parameters: Value,
     pub(crate) now: Time,
     pub(crate) request_id: String,
+    /// The key that signed it; empty when none did.
+    pub(crate) secret_id: String,
 }
 
 impl Call {

@@ -1,5 +1,6 @@
 //! The emulator inside the process: requests in, answers out, no sockets.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,10 +13,13 @@ use crate::call::Call;
 use crate::calls::{CallRecord, Calls};
 use crate::clock::Clock;
 use crate::credentials::Credential;
+use crate::data_path::{self, ServingRoute};
 use crate::error::ApiError;
 use crate::ids::RequestIds;
+use crate::metadata;
 use crate::request::Incoming;
 use crate::settings::Settings;
+use crate::sts::Session;
 use crate::validate;
 use crate::world::World;
 
@@ -100,6 +104,10 @@ impl Emulator {
             request_id: request_id.clone(),
             error: None,
         };
+        if let Some(path) = metadata::path(&request) {
+            let (path, instance) = (path.file.to_owned(), path.instance.map(str::to_owned));
+            return self.metadata(&path, instance.as_deref(), record);
+        }
         let answer = self.answer(&request, &request_id, &mut record);
         if let Err(error) = &answer {
             record.error = Some(error.code.to_string());
@@ -119,9 +127,16 @@ impl Emulator {
         let inner = &self.inner;
         record.action = crate::request::header(request.headers(), "x-tc-action").unwrap_or_default().to_owned();
         let incoming = Incoming::read(request)?;
-        let authorization = incoming.authorization()?;
-        authorization.verify(&incoming.signed(), &inner.credentials, &inner.clock, &inner.settings)?;
-        let (api, action) = incoming.target(authorization.service)?;
+        let (api, action, secret_id) = match incoming.unsigned_target()? {
+            Some((api, action)) => (api, action, String::new()),
+            None => {
+                let authorization = incoming.authorization()?;
+                let known = self.credentials(authorization.secret_id);
+                authorization.verify(&incoming.signed(), &known, &inner.clock, &inner.settings)?;
+                let (api, action) = incoming.target(authorization.service)?;
+                (api, action, authorization.secret_id.to_owned())
+            }
+        };
         record.service = api.service.to_owned();
         let region = incoming.region()?;
         record.region = region.map(str::to_owned);
@@ -145,7 +160,7 @@ impl Emulator {
         // Read under the lock, so that time does not run backwards from one call to the next.
         let now = inner.clock.time();
         world.settle(now);
-        let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned() };
+        let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned(), secret_id };
         let answer = (action.handler)(&mut world, &call)?;
         drop(world);
         if inner.settings.check_responses {
@@ -154,6 +169,36 @@ impl Emulator {
             })?;
         }
         Ok(answer)
+    }
+
+    /// Answers a request to the metadata server. It has no envelope.
+    fn metadata(&self, path: &str, instance: Option<&str>, mut record: CallRecord) -> Response<Bytes> {
+        let mut world = self.world();
+        let now = self.inner.clock.time();
+        world.settle(now);
+        let answer = metadata::answer(&mut world, path, instance, now);
+        drop(world);
+        "metadata".clone_into(&mut record.service);
+        path.clone_into(&mut record.action);
+        record.error = answer.is_none().then(|| "404".to_owned());
+        self.inner.calls.record(record);
+        metadata::response(answer)
+    }
+
+    /// Chooses the instance whose point of view the metadata server takes at `/latest/meta-data/`, as
+    /// [`Builder::metadata_instance`] does. With `None`, nothing is there. Whatever is chosen, every instance has its own
+    /// server below `/instances/<id>`: `http://127.0.0.1:<port>/instances/ins-1a2b3c4d/latest/meta-data/uuid`.
+    pub fn serve_metadata_of(&self, instance: Option<&str>) {
+        self.world().state.metadata_instance = instance.map(str::to_owned);
+    }
+
+    /// The route that serves an address, seen from an instance or a subnet: one of the VPC itself, one of the subnet's
+    /// route table, or one of a cluster route table. `None` when the address is not reached, or `from` is neither the id
+    /// of an instance nor of a subnet. The longest prefix wins, as in the cloud.
+    pub fn serving_route(&self, from: &str, address: Ipv4Addr) -> Option<ServingRoute> {
+        let mut world = self.world();
+        world.settle(self.inner.clock.time());
+        world.state.regions.values().find_map(|region| data_path::serving_route(region, from, address))
     }
 
     /// Refuses a request of which nothing could be read.
@@ -177,7 +222,17 @@ impl Emulator {
         response
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    /// The credentials with this id: lasting ones, and one that STS or the metadata server gave.
+    fn credentials(&self, secret_id: &str) -> Vec<Credential> {
+        let lasting = self.inner.credentials.iter().filter(|credential| credential.secret_id == secret_id);
+        let mut known: Vec<Credential> = lasting.cloned().collect();
+        if known.is_empty() {
+            known.extend(self.world().state.sts.get(secret_id).map(Session::credential));
+        }
+        known
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

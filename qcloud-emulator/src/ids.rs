@@ -51,6 +51,14 @@ impl Ids {
         uuid
     }
 
+    /// A word of letters and digits, such as keys are made of.
+    pub(crate) fn new_word(&mut self, length: usize) -> String {
+        let mut random = fastrand::Rng::with_seed(self.random);
+        let word = (0..length).map(|_| random.alphanumeric()).collect();
+        self.random = random.get_seed();
+        word
+    }
+
     /// A public IPv4 address that no other call gets, until 131,072 were given.
     pub(crate) fn new_public_ip(&mut self) -> String {
         self.public = (self.public + 1) % PUBLIC_POOL_SIZE;

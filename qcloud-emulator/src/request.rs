@@ -81,6 +81,20 @@ impl<'a> Incoming<'a> {
         auth::parse(header)
     }
 
+    /// The action of a request that says it is not signed, when there need be no signature.
+    pub(crate) fn unsigned_target(&self) -> Result<Option<(&'static Api, &'a str)>, ApiError> {
+        if header(self.headers, "authorization").map(str::trim) != Some("SKIP") {
+            return Ok(None);
+        }
+        let (api, action) = self.target("sts")?;
+        if api.action(action).is_some_and(|action| action.unsigned) {
+            return Ok(Some((api, action)));
+        }
+        let message =
+            format!("The action {action} must be signed with TC3-HMAC-SHA256; the request says that it is not.");
+        Err(ApiError::new("AuthFailure.InvalidAuthorization", message))
+    }
+
     /// Finds the API and the action that the request means: by its host when that is one of the cloud's, otherwise by
     /// version, action and the service of the credential scope.
     pub(crate) fn target(&self, scope: &str) -> Result<(&'static Api, &'a str), ApiError> {

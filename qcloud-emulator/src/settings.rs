@@ -20,17 +20,39 @@ pub enum Task {
     InstanceTerminate,
     /// A reinstallation by `ResetInstance`.
     InstanceReset,
+    /// From `CreateCluster` until the cluster is `Running`.
+    ClusterCreate,
+    /// From `DeleteCluster` until the cluster is gone.
+    ClusterDelete,
+    /// From a running instance to a running node.
+    NodeInitialize,
+    /// From the creation of a node pool until it is `normal` and begins to scale.
+    NodePoolCreate,
+    /// From a change of a node pool's size until its instances are ordered or given back. A pool whose instances cannot
+    /// be had tries again after this long, and then twice as long each time.
+    NodePoolScale,
+    /// From the deletion of a node pool until it is gone.
+    NodePoolDelete,
+    /// Opening or closing a cluster's endpoint.
+    ClusterEndpoint,
 }
 
 impl Task {
     /// Every task, for a test that sets all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::InstanceBoot,
         Self::InstanceStart,
         Self::InstanceStop,
         Self::InstanceReboot,
         Self::InstanceTerminate,
         Self::InstanceReset,
+        Self::ClusterCreate,
+        Self::ClusterDelete,
+        Self::NodeInitialize,
+        Self::NodePoolCreate,
+        Self::NodePoolScale,
+        Self::NodePoolDelete,
+        Self::ClusterEndpoint,
     ];
 
     /// How long the task takes unless the knob says otherwise: shorter than the real thing, long enough to be seen.
@@ -38,7 +60,10 @@ impl Task {
         match self {
             Self::InstanceBoot | Self::InstanceReboot => Duration::from_secs(2),
             Self::InstanceStart | Self::InstanceStop | Self::InstanceTerminate => Duration::from_secs(1),
-            Self::InstanceReset => Duration::from_secs(3),
+            Self::InstanceReset | Self::ClusterEndpoint => Duration::from_secs(3),
+            Self::ClusterCreate => Duration::from_secs(5),
+            Self::ClusterDelete | Self::NodeInitialize | Self::NodePoolDelete => Duration::from_secs(2),
+            Self::NodePoolCreate | Self::NodePoolScale => Duration::from_secs(1),
         }
     }
 }
@@ -61,6 +86,12 @@ pub enum Quota {
     SecurityGroupsPerRegion,
     /// Policies of one direction in one security group.
     PoliciesPerDirection,
+    /// Clusters in one region (`QuotaMaxClsLimit`).
+    ClustersPerRegion,
+    /// Nodes in one cluster (`QuotaMaxNodLimit`).
+    NodesPerCluster,
+    /// Cluster route tables in one region, those of clusters among them (`InternalError.QuotaMaxRtLimit`).
+    ClusterRouteTablesPerRegion,
 }
 
 impl Quota {
@@ -68,10 +99,11 @@ impl Quota {
     pub const fn default_limit(self) -> usize {
         match self {
             Self::InstancesPerZone => 10_000,
-            Self::VpcsPerRegion => 20,
+            Self::VpcsPerRegion | Self::ClustersPerRegion => 20,
             Self::SubnetsPerVpc | Self::PoliciesPerDirection => 100,
             Self::RouteTablesPerVpc => 10,
-            Self::RoutesPerTable | Self::SecurityGroupsPerRegion => 50,
+            Self::RoutesPerTable | Self::SecurityGroupsPerRegion | Self::ClusterRouteTablesPerRegion => 50,
+            Self::NodesPerCluster => 5_000,
         }
     }
 }
@@ -87,6 +119,18 @@ pub enum BusyInstance {
     TaskRunning,
     /// `UnsupportedOperation.InstanceStateStopping` and its like, by the state that the instance is in.
     InstanceState,
+}
+
+/// Which of its two families of error codes the container service uses. The documentation lists both for the same
+/// causes; where it lists one only, that one is used whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ClusterErrors {
+    /// `InvalidParameter.CidrOutOfRouteTable`, `ResourceNotFound.RouteTableNotFound` and their like.
+    #[default]
+    InvalidParameter,
+    /// `InternalError.CidrOutOfRouteTable`, `InternalError.RouteTableNotFound` and their like.
+    InternalError,
 }
 
 /// What the `Describe…` actions of VPC do with ids that do not exist. Those of CVM leave them out, always.
@@ -125,6 +169,11 @@ pub(crate) struct Settings {
     pub(crate) signature_age: Duration,
     pub(crate) busy_instance: BusyInstance,
     pub(crate) unknown_ids: UnknownIds,
+    pub(crate) cluster_errors: ClusterErrors,
+    /// The roles that can be assumed; any when there are none here.
+    pub(crate) roles: Vec<String>,
+    pub(crate) role_credential_life: Duration,
+    pub(crate) metadata_instance: Option<String>,
     pub(crate) call_log: usize,
     pub(crate) task_durations: BTreeMap<Task, Duration>,
     pub(crate) quotas: BTreeMap<Quota, usize>,
@@ -143,6 +192,10 @@ impl Default for Settings {
             signature_age: Duration::from_secs(300),
             busy_instance: BusyInstance::default(),
             unknown_ids: UnknownIds::default(),
+            cluster_errors: ClusterErrors::default(),
+            roles: Vec::new(),
+            role_credential_life: Duration::from_secs(7200),
+            metadata_instance: None,
             call_log: 100_000,
             task_durations: BTreeMap::new(),
             quotas: BTreeMap::new(),

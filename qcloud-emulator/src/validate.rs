@@ -21,6 +21,11 @@ const REQUIRED_BY_THE_ACTION: &[(&str, &str)] = &[
     ("Route", "DestinationCidrBlock"),
     ("Route", "GatewayType"),
     ("Route", "GatewayId"),
+    // Nodes show all of these; whoever adds one may leave them out.
+    ("InstanceAdvancedSettings", "DesiredPodNumber"),
+    ("InstanceAdvancedSettings", "GPUArgs"),
+    ("InstanceAdvancedSettings", "PreStartUserScript"),
+    ("InstanceAdvancedSettings", "Taints"),
 ];
 
 /// Members of answers that the model calls never null, and that the cloud sends as null all the same.

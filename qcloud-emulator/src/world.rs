@@ -10,7 +10,7 @@ use crate::clock::Time;
 use crate::ids::Ids;
 use crate::settings::Settings;
 use crate::timeline::Timeline;
-use crate::{cbs, clb, cvm, tke, vpc};
+use crate::{cbs, clb, cvm, sts, tke, vpc};
 
 /// Everything that the emulator remembers.
 #[derive(Debug)]
@@ -22,8 +22,11 @@ pub(crate) struct World {
 /// The part of the world that could be written to a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
-    ids: Ids,
-    regions: BTreeMap<String, Region>,
+    pub(crate) ids: Ids,
+    pub(crate) regions: BTreeMap<String, Region>,
+    pub(crate) sts: sts::State,
+    /// The instance whose point of view the metadata server takes.
+    pub(crate) metadata_instance: Option<String>,
 }
 
 /// One region: a world of its own.
@@ -41,6 +44,7 @@ pub(crate) struct Region {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     Cvm(cvm::Event),
+    Tke(tke::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -55,7 +59,13 @@ pub(crate) struct Local<'a> {
 
 impl World {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { state: State { ids: Ids::new(settings.seed), regions: BTreeMap::new() }, settings }
+        let state = State {
+            ids: Ids::new(settings.seed),
+            regions: BTreeMap::new(),
+            sts: sts::State::default(),
+            metadata_instance: settings.metadata_instance.clone(),
+        };
+        Self { state, settings }
     }
 
     /// The region that the call is for.
@@ -66,13 +76,14 @@ impl World {
 
     /// Lets everything happen that is due at `now`, in the order of its time.
     pub(crate) fn settle(&mut self, now: Time) {
-        let State { ids, regions } = &mut self.state;
+        let State { ids, regions, .. } = &mut self.state;
         for (name, region) in regions {
             let name = crate::zones::region(name).map(|region| region.name).unwrap_or_default();
             while let Some((at, event)) = region.timeline.next_due(now) {
                 let mut local = Local { name, region: &mut *region, ids: &mut *ids, settings: &self.settings, now: at };
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
+                    Event::Tke(event) => tke::happen(&mut local, event),
                 }
             }
         }

@@ -8,6 +8,7 @@ use super::instances::{Instance, Operation, State, named};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::settings::{BusyInstance, Settings, Task};
+use crate::tke;
 use crate::vpc::subnets;
 use crate::world::{Event as WorldEvent, Local, World};
 
@@ -51,6 +52,7 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
         }
         Outcome::IsGone => {
             if let Some(gone) = here.region.cvm.instances.remove(&event.instance) {
+                tke::instance_is_gone(here, &gone.id);
                 for address in &gone.private_ips {
                     subnets::release(here.region, &gone.subnet_id, address);
                 }

@@ -16,9 +16,12 @@ mod lifecycle;
 mod locations;
 mod modify;
 mod names;
+mod on_behalf;
 mod run;
 
+pub(crate) use instances::{Instance, State as InstanceState};
 pub(crate) use lifecycle::{Event, happen};
+pub(crate) use on_behalf::{Switch, boots_at, check_order, destroy, reinstall, run as run_for, turn};
 
 /// The service.
 pub(crate) static API: Api = Api::new("cvm", "2017-03-12", include_str!("../../models/cvm-2017-03-12.json"), ACTIONS);

@@ -168,7 +168,7 @@ fn replay(here: &Local<'_>, token: &str, parameters: &Value) -> Result<Option<Ve
     }
 }
 
-fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> {
+pub(super) fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> {
     let placement = input.placement.as_ref().ok_or_else(|| ApiError::missing("Placement"))?;
     if here.zone(&placement.zone).is_none() {
         let message = format!("`Placement.Zone`: the region {} has no zone `{}`.", here.name, placement.zone);

@@ -18,6 +18,7 @@ pub(crate) mod subnets;
 pub(crate) mod vpcs;
 
 pub(crate) use default_network::default_subnet;
+pub(crate) use routes::Destination;
 
 /// The service.
 pub(crate) static API: Api = Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);

@@ -13,6 +13,7 @@ use crate::clock::Time;
 use crate::error::ApiError;
 use crate::listing::{Filter, Filters, Page};
 use crate::settings::Quota;
+use crate::tke;
 use crate::world::{Local, Region, World};
 
 /// The next hops that a user's route may have.
@@ -148,11 +149,12 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
         }
     };
     let vpc = vpcs::find(here.region, vpc_id)?;
-    if let Destination::V4(cidr) = destination
-        && vpc.cidr.contains(cidr)
-    {
-        let message = format!("The destination {cidr} lies within the VPC's own {}.", vpc.cidr);
-        return Err(ApiError::new("InvalidParameterValue.VpcCidrConflict", message));
+    if let Destination::V4(cidr) = destination {
+        if vpc.cidr.contains(cidr) {
+            let message = format!("The destination {cidr} lies within the VPC's own {}.", vpc.cidr);
+            return Err(ApiError::new("InvalidParameterValue.VpcCidrConflict", message));
+        }
+        tke::refuse_conflict(here.region, vpc_id, cidr)?;
     }
     if kind == "NORMAL_CVM" && !has_address(here.region, vpc_id, &gateway) {
         let message = format!("The next hop `{gateway}` is not the private address of an instance in `{vpc_id}`.");

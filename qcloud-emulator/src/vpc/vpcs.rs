@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::listing::{self, Filter, Filters, Page};
 use crate::settings::{Quota, UnknownIds};
 use crate::tags::{self, Tag};
+use crate::tke;
 use crate::world::{Local, Region, World};
 
 /// A VPC.
@@ -234,6 +235,9 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         vpc.route_tables.values().filter(|table| table.vpc_id == *id).collect();
     if let Some(table) = tables.iter().find(|table| !table.main) {
         return Err(ApiError::in_use(format!("The VPC `{id}` still has the route table `{}`.", table.id)));
+    }
+    if let Some(user) = tke::user_of(&here.region.tke, id) {
+        return Err(ApiError::in_use(format!("The VPC `{id}` is used by {user}.")));
     }
     let tables: Vec<String> = tables.into_iter().map(|table| table.id.clone()).collect();
     for table in tables {

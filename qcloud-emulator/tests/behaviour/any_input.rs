@@ -88,8 +88,10 @@ proptest! {
     #[test]
     fn any_json_for_any_action(parameters in json_value(), pick in any::<prop::sample::Index>()) {
         let actions = implemented_actions();
-        let (service, _, action) = actions[pick.index(actions.len())];
-        let _ = now(client().call(service, action, parameters));
+        let (service, version, action) = actions[pick.index(actions.len())];
+        let client = client();
+        let request = Unsent { version: version.to_owned(), ..client.unsent(service, action, parameters) };
+        let _ = answer(&now(client.send(request)));
     }
 }
 
@@ -103,29 +105,52 @@ proptest! {
         now(async {
             let client = Client::of(builder().seed(seed));
             let mut caller = Caller { random: fastrand::Rng::with_seed(seed), known: words() };
-            let actions: Vec<_> = implemented_actions().into_iter().filter(|(service, ..)| model(service).is_some()).collect();
-            for _ in 0..60 {
-                let (service, _, action) = actions[caller.random.usize(..actions.len())];
-                let model = model(service).unwrap();
-                let input = text(&model["actions"][action]["input"]);
-                let parameters = caller.object(model, &input, 0);
-                if let Ok(answer) = client.call(service, action, parameters).await {
-                    caller.learn(&answer);
-                }
-                client.pass(caller.random.u64(..3));
+            caller.play(&client, 60, |_| true).await;
+        });
+    }
+
+    /// The same with the container service alone, in a world that has clusters.
+    #[test]
+    fn plausible_calls_on_clusters(seed in any::<u64>()) {
+        now(async {
+            let client = Client::of(builder().seed(seed));
+            let mut caller = Caller { random: fastrand::Rng::with_seed(seed), known: words() };
+            let network = client.network().await;
+            let cluster = client.cluster(&network.0).await;
+            let nodes = client.nodes(&cluster, &network, 2).await;
+            let pool = crate::node_pools::pool(&cluster, &network, (0, 1, 3), json!({}));
+            for name in ["AutoScalingGroupPara", "LaunchConfigurePara"] {
+                caller.known.push(text(&pool[name]));
             }
+            caller.learn(&client.tke("CreateClusterNodePool", pool).await.unwrap());
+            caller.known.extend([client.order(&network, 1), network.0, network.1]);
+            // The more often it knows them, the more often it uses them.
+            for _ in 0..8 {
+                caller.known.push(cluster.clone());
+                caller.known.extend(nodes.clone());
+            }
+            caller.play(&client, 80, |service| service == "tke").await;
         });
     }
 }
 
-fn model(service: &str) -> Option<&'static Value> {
+fn model(service: &str, version: &str) -> Option<&'static Value> {
     static CVM: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/cvm-2017-03-12.json")).unwrap());
     static VPC: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/vpc-2017-03-12.json")).unwrap());
-    match service {
-        "cvm" => Some(&CVM),
-        "vpc" => Some(&VPC),
+    static TKE_2018: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2018-05-25.json")).unwrap());
+    static TKE_2022: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2022-05-01.json")).unwrap());
+    static STS: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../src/sts/model.json")).unwrap());
+    match (service, version) {
+        ("cvm", _) => Some(&CVM),
+        ("vpc", _) => Some(&VPC),
+        ("tke", "2018-05-25") => Some(&TKE_2018),
+        ("tke", _) => Some(&TKE_2022),
+        ("sts", _) => Some(&STS),
         _ => None,
     }
 }
@@ -165,6 +190,12 @@ fn words() -> Vec<String> {
         "DEFAULT",
         "ins-00000000",
         "vpc-00000000",
+        "MANAGED_CLUSTER",
+        "172.20.0.0/16",
+        "terminate",
+        "Native",
+        "{\"MinSize\": 0, \"MaxSize\": 3, \"SubnetIds\": []}",
+        "qcs::cam::uin/1:roleName/r",
     ];
     words.map(str::to_owned).to_vec()
 }
@@ -176,6 +207,25 @@ struct Caller {
 }
 
 impl Caller {
+    /// Makes so many calls of actions of the services that pass, and lets time pass between them.
+    async fn play(&mut self, client: &Client, calls: usize, wanted: impl Fn(&str) -> bool) {
+        let actions: Vec<_> = implemented_actions()
+            .into_iter()
+            .filter(|(service, version, _)| wanted(service) && model(service, version).is_some())
+            .collect();
+        for _ in 0..calls {
+            let (service, version, action) = actions[self.random.usize(..actions.len())];
+            let model = model(service, version).unwrap();
+            let input = text(&model["actions"][action]["input"]);
+            let parameters = self.object(model, &input, 0);
+            let request = Unsent { version: version.to_owned(), ..client.unsent(service, action, parameters) };
+            if let Ok(answer) = answer(&client.send(request).await) {
+                self.learn(&answer);
+            }
+            client.pass(self.random.u64(..3));
+        }
+    }
+
     fn object(&mut self, model: &Value, name: &str, depth: usize) -> Value {
         let mut object = Map::new();
         for member in model["objects"][name].as_array().unwrap() {

@@ -136,6 +136,7 @@ pub(crate) fn version(service: &str) -> &'static str {
     match service {
         "clb" => "2018-03-17",
         "tke" => "2018-05-25",
+        "sts" => "2018-08-13",
         _ => "2017-03-12",
     }
 }

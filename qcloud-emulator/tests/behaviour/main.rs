@@ -3,13 +3,22 @@
 
 mod any_input;
 mod client;
+mod cluster_examples;
+mod cluster_nodes;
+mod cluster_routes;
+mod clusters;
 mod entrance;
 mod examples;
 mod instance_lists;
 mod instance_states;
+mod kubernetes;
 mod launching;
+mod metadata_server;
+mod native_pools;
 mod networks;
+mod node_pools;
 mod over_http;
 mod routes;
 mod security_groups;
 mod signing;
+mod temporary_credentials;
