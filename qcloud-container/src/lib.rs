@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod rates;
 pub mod v20180525;
 pub mod v20220501;
