@@ -46,7 +46,7 @@ budget:
 
 # Pack each published crate and build it from its archive.
 package:
-    cargo package --allow-dirty --workspace --exclude codegen --exclude conformance --exclude examples
+    cargo package --allow-dirty --workspace --exclude benches --exclude codegen --exclude conformance --exclude examples
 
 # The official Python SDK against the emulator.
 python-sdk:
@@ -54,7 +54,7 @@ python-sdk:
 
 # The benchmarks; results and how to read them are in benches/README.md.
 bench:
-    cargo bench --workspace
+    cargo bench --workspace --bench '*'
 
 # What a program on the SDK costs to build; with --with-aws, beside one on aws-sdk-ec2 (minutes, 8 GiB).
 bench-build *arguments:
