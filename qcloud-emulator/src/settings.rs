@@ -20,17 +20,38 @@ pub enum Task {
     InstanceTerminate,
     /// A reinstallation by `ResetInstance`.
     InstanceReset,
+    /// From `CreateLoadBalancer` to a load balancer that has an address and is ready.
+    LoadBalancerCreate,
+    /// A change of a load balancer's attributes, or of its being started or stopped.
+    LoadBalancerChange,
+    /// From `DeleteLoadBalancer` until the load balancer is gone.
+    LoadBalancerDelete,
+    /// Creating, changing or deleting listeners or forwarding rules.
+    ListenerChange,
+    /// Binding or unbinding targets, or changing their weights or ports, other than in a synchronous batch.
+    TargetChange,
+    /// From the binding of a target until its health is known.
+    TargetProbe,
+    /// A change of the members or associations of a target group.
+    TargetGroupChange,
 }
 
 impl Task {
     /// Every task, for a test that sets all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::InstanceBoot,
         Self::InstanceStart,
         Self::InstanceStop,
         Self::InstanceReboot,
         Self::InstanceTerminate,
         Self::InstanceReset,
+        Self::LoadBalancerCreate,
+        Self::LoadBalancerChange,
+        Self::LoadBalancerDelete,
+        Self::ListenerChange,
+        Self::TargetChange,
+        Self::TargetProbe,
+        Self::TargetGroupChange,
     ];
 
     /// How long the task takes unless the knob says otherwise: shorter than the real thing, long enough to be seen.
@@ -39,6 +60,9 @@ impl Task {
             Self::InstanceBoot | Self::InstanceReboot => Duration::from_secs(2),
             Self::InstanceStart | Self::InstanceStop | Self::InstanceTerminate => Duration::from_secs(1),
             Self::InstanceReset => Duration::from_secs(3),
+            Self::LoadBalancerCreate | Self::LoadBalancerDelete => Duration::from_secs(2),
+            Self::LoadBalancerChange | Self::ListenerChange | Self::TargetChange => Duration::from_secs(1),
+            Self::TargetProbe | Self::TargetGroupChange => Duration::from_secs(1),
         }
     }
 }
@@ -61,6 +85,22 @@ pub enum Quota {
     SecurityGroupsPerRegion,
     /// Policies of one direction in one security group.
     PoliciesPerDirection,
+    /// Public load balancers in one region.
+    PublicLoadBalancers,
+    /// Internal load balancers in one region.
+    InternalLoadBalancers,
+    /// Listeners of one load balancer.
+    ListenersPerLoadBalancer,
+    /// Forwarding rules of one listener.
+    RulesPerListener,
+    /// Targets of one listener or forwarding rule, and members of one target group.
+    TargetsPerRule,
+    /// Addresses that one load balancer is created with to reach targets in other networks.
+    SnatIpsPerLoadBalancer,
+    /// Target groups in one region.
+    TargetGroups,
+    /// Load balancers deleted within five minutes in one region: so many are refused as mass deletion.
+    DeletionsInFiveMinutes,
 }
 
 impl Quota {
@@ -70,7 +110,11 @@ impl Quota {
             Self::InstancesPerZone => 10_000,
             Self::VpcsPerRegion => 20,
             Self::SubnetsPerVpc | Self::PoliciesPerDirection => 100,
-            Self::RouteTablesPerVpc => 10,
+            Self::PublicLoadBalancers | Self::InternalLoadBalancers | Self::TargetGroups => 100,
+            Self::TargetsPerRule => 200,
+            Self::ListenersPerLoadBalancer | Self::RulesPerListener => 50,
+            Self::DeletionsInFiveMinutes => 30,
+            Self::RouteTablesPerVpc | Self::SnatIpsPerLoadBalancer => 10,
             Self::RoutesPerTable | Self::SecurityGroupsPerRegion => 50,
         }
     }
@@ -98,6 +142,41 @@ pub enum UnknownIds {
     Omit,
     /// The call fails with `ResourceNotFound`.
     Refuse,
+}
+
+/// How CLB says that a load balancer, a listener or a rule does not exist. The cloud does it both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum MissingBalancer {
+    /// With a code of its own where the documentation of the action lists one, else with `InvalidParameter`.
+    #[default]
+    ByAction,
+    /// With `InvalidParameter.LBIdNotFound`, `.ListenerIdNotFound` and `.LocationNotFound` in every action.
+    OwnCode,
+    /// With `InvalidParameter` in every action; only the message tells.
+    Plain,
+}
+
+/// What new public IPv4 load balancers are reached by, unless `DynamicVip` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PublicAddress {
+    /// A fixed address.
+    #[default]
+    Vip,
+    /// A domain name, and no address that answers show.
+    Domain,
+}
+
+/// What `Limit`, `Offset` and `TotalCount` of `DescribeLoadBalancersDetail` count. The documentation leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DetailPages {
+    /// Rows.
+    #[default]
+    Rows,
+    /// Load balancers: a page has all the rows of each.
+    LoadBalancers,
 }
 
 /// Against which clock the age of a signature is checked.
@@ -130,6 +209,10 @@ pub(crate) struct Settings {
     pub(crate) quotas: BTreeMap<Quota, usize>,
     pub(crate) sold_out_zones: Vec<String>,
     pub(crate) sold_out_types: Vec<String>,
+    pub(crate) missing_balancer: MissingBalancer,
+    pub(crate) public_address: PublicAddress,
+    pub(crate) detail_pages: DetailPages,
+    pub(crate) poisoned_targets: Vec<String>,
 }
 
 impl Default for Settings {
@@ -148,6 +231,10 @@ impl Default for Settings {
             quotas: BTreeMap::new(),
             sold_out_zones: Vec::new(),
             sold_out_types: Vec::new(),
+            missing_balancer: MissingBalancer::default(),
+            public_address: PublicAddress::default(),
+            detail_pages: DetailPages::default(),
+            poisoned_targets: Vec::new(),
         }
     }
 }

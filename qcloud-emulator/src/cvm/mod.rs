@@ -18,6 +18,7 @@ mod modify;
 mod names;
 mod run;
 
+pub(crate) use instances::State as InstanceState;
 pub(crate) use lifecycle::{Event, happen};
 
 /// The service.
