@@ -123,7 +123,10 @@ fn model(service: &str) -> Option<&'static Value> {
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/cvm-2017-03-12.json")).unwrap());
     static VPC: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/vpc-2017-03-12.json")).unwrap());
+    static CLB: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/clb-2018-03-17.json")).unwrap());
     match service {
+        "clb" => Some(&CLB),
         "cvm" => Some(&CVM),
         "vpc" => Some(&VPC),
         _ => None,
@@ -163,6 +166,14 @@ fn words() -> Vec<String> {
         "{",
         "未命名",
         "DEFAULT",
+        "OPEN",
+        "INTERNAL",
+        "HTTP",
+        "TARGETGROUP-V2",
+        "v2",
+        "NODE",
+        "/",
+        "lb-00000000",
         "ins-00000000",
         "vpc-00000000",
     ];
