@@ -18,11 +18,13 @@ mod listing;
 mod metadata;
 mod model;
 mod query;
+mod quota;
 mod request;
 mod server;
 mod settings;
 mod table;
 mod tags;
+mod task;
 mod timeline;
 mod validate;
 mod world;
@@ -38,10 +40,13 @@ mod vpc;
 pub use api::implemented_actions;
 pub use builder::Builder;
 pub use calls::{CallRecord, Calls};
+pub use clb::{LoadBalancing, ReachedTarget, TargetCondition};
 pub use clock::Clock;
 pub use credentials::Credential;
 pub use data_path::{NextHop, RouteKind, ServingRoute};
 pub use emulator::Emulator;
 pub use error::StartError;
 pub use server::Server;
-pub use settings::{BusyInstance, ClusterErrors, Quota, SignatureTime, Task, UnknownIds};
+pub use settings::{
+    BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, SignatureTime, Task, UnknownIds,
+};

@@ -45,6 +45,7 @@ pub(crate) struct Region {
 pub(crate) enum Event {
     Cvm(cvm::Event),
     Tke(tke::Event),
+    Clb(clb::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -70,8 +71,13 @@ impl World {
 
     /// The region that the call is for.
     pub(crate) fn local(&mut self, call: &Call) -> Local<'_> {
-        let region = self.state.regions.entry(call.region.to_owned()).or_default();
-        Local { name: call.region, region, ids: &mut self.state.ids, settings: &self.settings, now: call.now }
+        self.local_at(call.region, call.now)
+    }
+
+    /// The region of this name.
+    pub(crate) fn local_at(&mut self, name: &'static str, now: Time) -> Local<'_> {
+        let region = self.state.regions.entry(name.to_owned()).or_default();
+        Local { name, region, ids: &mut self.state.ids, settings: &self.settings, now }
     }
 
     /// Lets everything happen that is due at `now`, in the order of its time.
@@ -84,6 +90,7 @@ impl World {
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
                     Event::Tke(event) => tke::happen(&mut local, event),
+                    Event::Clb(event) => clb::happen(&mut local, event),
                 }
             }
         }

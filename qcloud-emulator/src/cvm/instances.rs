@@ -17,7 +17,7 @@ use crate::world::{Local, Region, World};
 pub(crate) struct Instance {
     pub(crate) id: String,
     pub(super) uuid: String,
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) host_name: String,
     pub(crate) zone: String,
     pub(super) project_id: i64,

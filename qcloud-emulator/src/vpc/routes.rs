@@ -74,6 +74,11 @@ struct Given {
 }
 
 impl Route {
+    /// Whether it is for packets to this address.
+    pub(crate) fn leads_to(&self, address: Ipv4Addr) -> bool {
+        matches!(self.destination, Destination::V4(network) if network.contains_address(address))
+    }
+
     pub(super) fn show(&self, table: &str) -> Value {
         let (v4, v6) = match &self.destination {
             Destination::V4(cidr) => (cidr.to_string(), ""),

@@ -209,7 +209,10 @@ fn users(region: &Region, id: &str) -> Vec<String> {
     let instances =
         region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
     let groups = region.vpc.security_groups.values().filter(|group| group.id != id && group.mentions(id));
-    instances.map(|instance| instance.id.clone()).chain(groups.map(|group| group.id.clone())).collect()
+    let balancers =
+        region.clb.balancers.values().filter(|balancer| balancer.security_groups.iter().any(|group| group == id));
+    let instances = instances.map(|instance| instance.id.clone()).chain(balancers.map(|balancer| balancer.id.clone()));
+    instances.chain(groups.map(|group| group.id.clone())).collect()
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> {

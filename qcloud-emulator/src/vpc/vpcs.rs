@@ -224,6 +224,10 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     }
     let input: Input = call.input()?;
     let here = world.local(call);
+    if let Some(balancer) = here.region.clb.balancers.values().find(|balancer| balancer.vpc_id == input.vpc_id) {
+        let message = format!("The VPC `{}` still has the load balancer `{}`.", input.vpc_id, balancer.id);
+        return Err(ApiError::in_use(message));
+    }
     let vpc = &mut here.region.vpc;
     let id = &find_in(vpc, &input.vpc_id)?;
     let subnets: Vec<&str> =

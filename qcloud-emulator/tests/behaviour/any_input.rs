@@ -145,7 +145,10 @@ fn model(service: &str, version: &str) -> Option<&'static Value> {
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2022-05-01.json")).unwrap());
     static STS: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../src/sts/model.json")).unwrap());
+    static CLB: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/clb-2018-03-17.json")).unwrap());
     match (service, version) {
+        ("clb", _) => Some(&CLB),
         ("cvm", _) => Some(&CVM),
         ("vpc", _) => Some(&VPC),
         ("tke", "2018-05-25") => Some(&TKE_2018),
@@ -188,6 +191,14 @@ fn words() -> Vec<String> {
         "{",
         "未命名",
         "DEFAULT",
+        "OPEN",
+        "INTERNAL",
+        "HTTP",
+        "TARGETGROUP-V2",
+        "v2",
+        "NODE",
+        "/",
+        "lb-00000000",
         "ins-00000000",
         "vpc-00000000",
         "MANAGED_CLUSTER",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod any_input;
+mod clb;
 mod client;
 mod cluster_examples;
 mod cluster_nodes;

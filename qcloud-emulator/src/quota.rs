@@ -1,0 +1,72 @@
+//! How much of everything there may be.
+
+/// Makes [`Quota`] from a table of its kinds, each with its limit.
+macro_rules! quotas {
+    ($($(#[$doc:meta])* $name:ident = $limit:expr,)*) => {
+        /// How much of something an account may have: [`Builder::quota`](crate::Builder::quota).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Quota {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Quota {
+            /// Every quota, for a test that sets all of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The quota that a new account has; those for instances, disks and snapshots are larger than the real
+            /// ones, so that load tests fit.
+            pub const fn default_limit(self) -> usize {
+                match self {
+                    $(Self::$name => $limit,)*
+                }
+            }
+        }
+    };
+}
+
+quotas! {
+    // CVM.
+    /// Instances in one zone (`LimitExceeded.CvmInstanceQuota`).
+    InstancesPerZone = 10_000,
+
+    // VPC.
+    /// VPCs in one region.
+    VpcsPerRegion = 20,
+    /// Subnets in one VPC.
+    SubnetsPerVpc = 100,
+    /// Route tables in one VPC, its default one among them.
+    RouteTablesPerVpc = 10,
+    /// Routes in one route table.
+    RoutesPerTable = 50,
+    /// Security groups in one region.
+    SecurityGroupsPerRegion = 50,
+    /// Policies of one direction in one security group.
+    PoliciesPerDirection = 100,
+
+    // CLB.
+    /// Public load balancers in one region.
+    PublicLoadBalancers = 100,
+    /// Internal load balancers in one region.
+    InternalLoadBalancers = 100,
+    /// Listeners of one load balancer.
+    ListenersPerLoadBalancer = 50,
+    /// Forwarding rules of one listener.
+    RulesPerListener = 50,
+    /// Targets of one listener or forwarding rule, and members of one target group.
+    TargetsPerRule = 200,
+    /// Addresses that one load balancer is created with to reach targets in other networks.
+    SnatIpsPerLoadBalancer = 10,
+    /// Target groups in one region.
+    TargetGroups = 100,
+    /// Load balancers deleted within five minutes in one region: so many are refused as mass deletion.
+    DeletionsInFiveMinutes = 30,
+
+    // TKE.
+    /// Clusters in one region (`QuotaMaxClsLimit`).
+    ClustersPerRegion = 20,
+    /// Nodes in one cluster (`QuotaMaxNodLimit`).
+    NodesPerCluster = 5_000,
+    /// Cluster route tables in one region, those of clusters among them (`InternalError.QuotaMaxRtLimit`).
+    ClusterRouteTablesPerRegion = 50,
+}
