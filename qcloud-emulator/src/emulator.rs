@@ -177,6 +177,13 @@ impl Emulator {
         response
     }
 
+    /// The world as it is now, for questions that no request asks.
+    pub(crate) fn present(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.settle(self.inner.clock.time());
+        world
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
         self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -35,6 +35,7 @@ mod vpc;
 pub use api::implemented_actions;
 pub use builder::Builder;
 pub use calls::{CallRecord, Calls};
+pub use cbs::BlockDevice;
 pub use clock::Clock;
 pub use credentials::Credential;
 pub use emulator::Emulator;

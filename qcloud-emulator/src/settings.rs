@@ -20,17 +20,41 @@ pub enum Task {
     InstanceTerminate,
     /// A reinstallation by `ResetInstance`.
     InstanceReset,
+    /// From `CreateDisks` until the disk can be seen.
+    DiskCreate,
+    /// From `ATTACHING` to `ATTACHED`.
+    DiskAttach,
+    /// From `DETACHING` to `UNATTACHED`.
+    DiskDetach,
+    /// From `EXPANDING` back to the state before.
+    DiskResize,
+    /// A change of a disk's type.
+    DiskMigrate,
+    /// How long a returned or expired prepaid disk stays in the recycle bin, `TORECYCLE`.
+    DiskRecycle,
+    /// From `CreateSnapshot` to `NORMAL`.
+    SnapshotCreate,
+    /// From `ROLLBACKING` back to the state before.
+    SnapshotApply,
 }
 
 impl Task {
     /// Every task, for a test that sets all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
         Self::InstanceBoot,
         Self::InstanceStart,
         Self::InstanceStop,
         Self::InstanceReboot,
         Self::InstanceTerminate,
         Self::InstanceReset,
+        Self::DiskCreate,
+        Self::DiskAttach,
+        Self::DiskDetach,
+        Self::DiskResize,
+        Self::DiskMigrate,
+        Self::DiskRecycle,
+        Self::SnapshotCreate,
+        Self::SnapshotApply,
     ];
 
     /// How long the task takes unless the knob says otherwise: shorter than the real thing, long enough to be seen.
@@ -39,6 +63,10 @@ impl Task {
             Self::InstanceBoot | Self::InstanceReboot => Duration::from_secs(2),
             Self::InstanceStart | Self::InstanceStop | Self::InstanceTerminate => Duration::from_secs(1),
             Self::InstanceReset => Duration::from_secs(3),
+            Self::DiskCreate | Self::DiskAttach | Self::DiskDetach | Self::DiskResize => Duration::from_secs(1),
+            Self::DiskMigrate => Duration::from_secs(10),
+            Self::DiskRecycle => Duration::from_secs(7 * 24 * 3600),
+            Self::SnapshotCreate | Self::SnapshotApply => Duration::from_secs(2),
         }
     }
 }
@@ -61,10 +89,23 @@ pub enum Quota {
     SecurityGroupsPerRegion,
     /// Policies of one direction in one security group.
     PoliciesPerDirection,
+    /// Disks in one region, those of instances among them (`ResourceInsufficient.OverQuota`).
+    DisksPerRegion,
+    /// Data disks on one instance (`LimitExceeded.InstanceAttachedDisk`).
+    DisksPerInstance,
+    /// How many prepaid disks may be returned in one region (`InsufficientRefundQuota`).
+    DiskRefunds,
+    /// Snapshots in one region (`InsufficientSnapshotQuota`).
+    SnapshotsPerRegion,
+    /// Auto-snapshot policies in one region (`LimitExceeded.AutoSnapshotPolicyOutOfQuota`).
+    SnapshotPoliciesPerRegion,
+    /// Disks bound to one auto-snapshot policy (`InvalidParameterValue.BindDiskLimitExceeded`).
+    DisksPerSnapshotPolicy,
 }
 
 impl Quota {
-    /// The quota that a new account has; the one for instances is larger than a real one, so that load tests fit.
+    /// The quota that a new account has; those for instances, disks and snapshots are larger than the real ones, so
+    /// that load tests fit.
     pub const fn default_limit(self) -> usize {
         match self {
             Self::InstancesPerZone => 10_000,
@@ -72,6 +113,12 @@ impl Quota {
             Self::SubnetsPerVpc | Self::PoliciesPerDirection => 100,
             Self::RouteTablesPerVpc => 10,
             Self::RoutesPerTable | Self::SecurityGroupsPerRegion => 50,
+            Self::DisksPerRegion => 40_000,
+            Self::DisksPerInstance => 20,
+            Self::DiskRefunds => 1_000,
+            Self::SnapshotsPerRegion => 10_000,
+            Self::SnapshotPoliciesPerRegion => 30,
+            Self::DisksPerSnapshotPolicy => 200,
         }
     }
 }
@@ -130,6 +177,9 @@ pub(crate) struct Settings {
     pub(crate) quotas: BTreeMap<Quota, usize>,
     pub(crate) sold_out_zones: Vec<String>,
     pub(crate) sold_out_types: Vec<String>,
+    /// Zones and disk types.
+    pub(crate) sold_out_disks: Vec<(String, String)>,
+    pub(crate) resize_needs_stop: bool,
 }
 
 impl Default for Settings {
@@ -148,6 +198,8 @@ impl Default for Settings {
             quotas: BTreeMap::new(),
             sold_out_zones: Vec::new(),
             sold_out_types: Vec::new(),
+            sold_out_disks: Vec::new(),
+            resize_needs_stop: false,
         }
     }
 }

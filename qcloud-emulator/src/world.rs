@@ -23,7 +23,7 @@ pub(crate) struct World {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     ids: Ids,
-    regions: BTreeMap<String, Region>,
+    pub(crate) regions: BTreeMap<String, Region>,
 }
 
 /// One region: a world of its own.
@@ -41,6 +41,7 @@ pub(crate) struct Region {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     Cvm(cvm::Event),
+    Cbs(cbs::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -73,6 +74,7 @@ impl World {
                 let mut local = Local { name, region: &mut *region, ids: &mut *ids, settings: &self.settings, now: at };
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
+                    Event::Cbs(event) => cbs::happen(&mut local, event),
                 }
             }
         }

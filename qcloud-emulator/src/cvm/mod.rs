@@ -9,6 +9,7 @@ use crate::listing::Dialect;
 use crate::table::Table;
 
 mod catalog;
+mod disks;
 mod images;
 mod instances;
 mod launch;
@@ -18,6 +19,7 @@ mod modify;
 mod names;
 mod run;
 
+pub(crate) use instances::State as InstanceState;
 pub(crate) use lifecycle::{Event, happen};
 
 /// The service.

@@ -123,9 +123,12 @@ fn model(service: &str) -> Option<&'static Value> {
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/cvm-2017-03-12.json")).unwrap());
     static VPC: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/vpc-2017-03-12.json")).unwrap());
+    static CBS: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/cbs-2017-03-12.json")).unwrap());
     match service {
         "cvm" => Some(&CVM),
         "vpc" => Some(&VPC),
+        "cbs" => Some(&CBS),
         _ => None,
     }
 }
@@ -165,6 +168,14 @@ fn words() -> Vec<String> {
         "DEFAULT",
         "ins-00000000",
         "vpc-00000000",
+        "disk-00000000",
+        "CLOUD_PREMIUM",
+        "CLOUD_HSSD",
+        "DATA_DISK",
+        "ENCRYPT",
+        "disk-state",
+        "2026-01-05T00:00:00Z",
+        "2026-05-05 00:00:00",
     ];
     words.map(str::to_owned).to_vec()
 }
