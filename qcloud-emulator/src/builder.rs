@@ -97,7 +97,8 @@ impl Builder {
         self
     }
 
-    /// Nothing can be bought in this zone: `ResourceInsufficient.AvailabilityZoneSoldOut`.
+    /// Nothing can be bought in this zone: `ResourceInsufficient.AvailabilityZoneSoldOut`, for disks
+    /// `ResourceInsufficient`.
     pub fn sold_out_zone(mut self, zone: impl Into<String>) -> Self {
         self.settings.sold_out_zones.push(zone.into());
         self
@@ -106,6 +107,19 @@ impl Builder {
     /// Instances of this type cannot be bought anywhere: `ResourcesSoldOut.SpecifiedInstanceType`.
     pub fn sold_out_type(mut self, instance_type: impl Into<String>) -> Self {
         self.settings.sold_out_types.push(instance_type.into());
+        self
+    }
+
+    /// Disks of this type cannot be bought, grown or changed to in this zone: `ResourceInsufficient`.
+    pub fn sold_out_disk(mut self, zone: impl Into<String>, disk_type: impl Into<String>) -> Self {
+        self.settings.sold_out_disks.push((zone.into(), disk_type.into()));
+        self
+    }
+
+    /// Whether an attached disk can only be grown while its instance is stopped
+    /// (`UnsupportedOperation.InstanceNotStopped`), as with some instance types. Off by default.
+    pub fn resize_needs_stopped_instance(mut self, needed: bool) -> Self {
+        self.settings.resize_needs_stop = needed;
         self
     }
 

@@ -213,9 +213,7 @@ impl Emulator {
     /// route table, or one of a cluster route table. `None` when the address is not reached, or `from` is neither the id
     /// of an instance nor of a subnet. The longest prefix wins, as in the cloud.
     pub fn serving_route(&self, from: &str, address: Ipv4Addr) -> Option<ServingRoute> {
-        let mut world = self.world();
-        world.settle(self.inner.clock.time());
-        world.state.regions.values().find_map(|region| data_path::serving_route(region, from, address))
+        self.present().state.regions.values().find_map(|region| data_path::serving_route(region, from, address))
     }
 
     /// Refuses a request of which nothing could be read.
@@ -247,6 +245,13 @@ impl Emulator {
             known.extend(self.world().state.sts.get(secret_id).map(Session::credential));
         }
         known
+    }
+
+    /// The world as it is now, for questions that no request asks.
+    pub(crate) fn present(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.settle(self.inner.clock.time());
+        world
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

@@ -40,6 +40,7 @@ mod vpc;
 pub use api::implemented_actions;
 pub use builder::Builder;
 pub use calls::{CallRecord, Calls};
+pub use cbs::BlockDevice;
 pub use clb::{LoadBalancing, ReachedTarget, TargetCondition};
 pub use clock::Clock;
 pub use credentials::Credential;

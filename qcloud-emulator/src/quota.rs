@@ -44,6 +44,20 @@ quotas! {
     /// Policies of one direction in one security group.
     PoliciesPerDirection = 100,
 
+    // CBS.
+    /// Disks in one region, those of instances among them (`ResourceInsufficient.OverQuota`).
+    DisksPerRegion = 40_000,
+    /// Data disks on one instance (`LimitExceeded.InstanceAttachedDisk`).
+    DisksPerInstance = 20,
+    /// How many prepaid disks may be returned in one region (`InsufficientRefundQuota`).
+    DiskRefunds = 1_000,
+    /// Snapshots in one region (`InsufficientSnapshotQuota`).
+    SnapshotsPerRegion = 10_000,
+    /// Auto-snapshot policies in one region (`LimitExceeded.AutoSnapshotPolicyOutOfQuota`).
+    SnapshotPoliciesPerRegion = 30,
+    /// Disks bound to one auto-snapshot policy (`InvalidParameterValue.BindDiskLimitExceeded`).
+    DisksPerSnapshotPolicy = 200,
+
     // CLB.
     /// Public load balancers in one region.
     PublicLoadBalancers = 100,

@@ -116,6 +116,9 @@ pub(crate) struct Settings {
     pub(crate) public_address: PublicAddress,
     pub(crate) detail_pages: DetailPages,
     pub(crate) poisoned_targets: Vec<String>,
+    /// Zones and disk types.
+    pub(crate) sold_out_disks: Vec<(String, String)>,
+    pub(crate) resize_needs_stop: bool,
 }
 
 impl Default for Settings {
@@ -142,6 +145,8 @@ impl Default for Settings {
             public_address: PublicAddress::default(),
             detail_pages: DetailPages::default(),
             poisoned_targets: Vec::new(),
+            sold_out_disks: Vec::new(),
+            resize_needs_stop: false,
         }
     }
 }

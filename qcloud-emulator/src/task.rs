@@ -43,6 +43,24 @@ tasks! {
     /// A reinstallation by `ResetInstance`.
     InstanceReset = 3,
 
+    // CBS.
+    /// From `CreateDisks` until the disk can be seen.
+    DiskCreate = 1,
+    /// From `ATTACHING` to `ATTACHED`.
+    DiskAttach = 1,
+    /// From `DETACHING` to `UNATTACHED`.
+    DiskDetach = 1,
+    /// From `EXPANDING` back to the state before.
+    DiskResize = 1,
+    /// A change of a disk's type.
+    DiskMigrate = 10,
+    /// How long a returned or expired prepaid disk stays in the recycle bin, `TORECYCLE`.
+    DiskRecycle = 7 * 24 * 3600,
+    /// From `CreateSnapshot` to `NORMAL`.
+    SnapshotCreate = 2,
+    /// From `ROLLBACKING` back to the state before.
+    SnapshotApply = 2,
+
     // CLB.
     /// From `CreateLoadBalancer` to a load balancer that has an address and is ready.
     LoadBalancerCreate = 2,

@@ -46,6 +46,7 @@ pub(crate) enum Event {
     Cvm(cvm::Event),
     Tke(tke::Event),
     Clb(clb::Event),
+    Cbs(cbs::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -91,6 +92,7 @@ impl World {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
                     Event::Tke(event) => tke::happen(&mut local, event),
                     Event::Clb(event) => clb::happen(&mut local, event),
+                    Event::Cbs(event) => cbs::happen(&mut local, event),
                 }
             }
         }

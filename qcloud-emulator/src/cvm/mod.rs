@@ -9,6 +9,7 @@ use crate::listing::Dialect;
 use crate::table::Table;
 
 mod catalog;
+mod disks;
 mod images;
 mod instances;
 mod launch;

@@ -10,6 +10,7 @@ use super::catalog::{self, InstanceType};
 use super::images::{self, Image};
 use super::launch;
 use crate::call::Call;
+use crate::cbs;
 use crate::clock::Time;
 use crate::error::ApiError;
 use crate::ids::well_formed;
@@ -182,7 +183,7 @@ pub(super) fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> 
     let (subnet, addresses) = check_network(here, input, &placement.zone, wanted)?;
     let security_groups = check_groups(here, input)?;
     let tags = check_tags(input)?;
-    check_disks(input)?;
+    check_disks(here, input, &placement.zone)?;
     let count = check_room(here, subnet.as_deref(), &placement.zone, wanted, least)?;
     Ok(Order {
         zone: placement.zone.clone(),
@@ -347,7 +348,16 @@ fn check_tags(input: &Input) -> Result<Vec<Tag>, ApiError> {
     tags::check(Some(tags))
 }
 
-fn check_disks(input: &Input) -> Result<(), ApiError> {
+fn check_disks(here: &Local<'_>, input: &Input, zone: &str) -> Result<(), ApiError> {
+    for kind in input.system_disk.iter().chain(&input.data_disks).filter_map(|disk| disk.disk_type.as_deref()) {
+        if !cbs::is_disk_type(kind) {
+            return Err(ApiError::invalid_value(format!("`DiskType`: there is no `{kind}`.")));
+        }
+        if cbs::disk_sold_out(here, zone, kind) {
+            let message = format!("Disks of type {kind} are sold out in the zone {zone}: try another type or zone.");
+            return Err(ApiError::new("ResourceInsufficient.CloudDiskSoldOut", message));
+        }
+    }
     let system = input.system_disk.as_ref().and_then(|disk| disk.disk_size).map(|size| (size, 20, 2048, "SystemDisk"));
     let data = input.data_disks.iter().map(|disk| (disk.disk_size.unwrap_or_default(), 10, 32_000, "DataDisks"));
     for (size, least, most, name) in system.into_iter().chain(data) {
