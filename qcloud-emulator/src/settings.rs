@@ -20,17 +20,68 @@ pub enum Task {
     InstanceTerminate,
     /// A reinstallation by `ResetInstance`.
     InstanceReset,
+    /// A change to a stopped instance: its type, password, key pairs or network.
+    InstanceChange,
+    /// From `CreateImage` until the image is `NORMAL`.
+    ImageCreate,
+    /// From `CreateNetworkInterface` to `AVAILABLE`.
+    InterfaceCreate,
+    /// A network interface is being attached.
+    InterfaceAttach,
+    /// A network interface is being detached.
+    InterfaceDetach,
+    /// From `DeleteNetworkInterface` until the interface is gone.
+    InterfaceDelete,
+    /// Private addresses of a network interface are being assigned, taken back or moved.
+    InterfaceAddresses,
+    /// From `AllocateAddresses` to `UNBIND`.
+    ElasticIpAllocate,
+    /// From `AssociateAddress` to `BIND`.
+    ElasticIpBind,
+    /// From `DisassociateAddress` to `UNBIND`.
+    ElasticIpUnbind,
+    /// From `ReleaseAddresses` until the address is gone.
+    ElasticIpRelease,
+    /// A change of the bandwidth of elastic IPs.
+    ElasticIpBandwidth,
+    /// From `CreateNatGateway` to `AVAILABLE`.
+    NatGatewayCreate,
+    /// A change of a NAT gateway or of its addresses.
+    NatGatewayUpdate,
+    /// From `DeleteNatGateway` until the gateway is gone.
+    NatGatewayDelete,
+    /// From `AttachCcnInstances` to `ACTIVE`.
+    CcnAttach,
+    /// From `DetachCcnInstances` until the attachment is gone.
+    CcnDetach,
 }
 
 impl Task {
     /// Every task, for a test that sets all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 23] = [
         Self::InstanceBoot,
         Self::InstanceStart,
         Self::InstanceStop,
         Self::InstanceReboot,
         Self::InstanceTerminate,
         Self::InstanceReset,
+        Self::InstanceChange,
+        Self::ImageCreate,
+        Self::InterfaceCreate,
+        Self::InterfaceAttach,
+        Self::InterfaceDetach,
+        Self::InterfaceDelete,
+        Self::InterfaceAddresses,
+        Self::ElasticIpAllocate,
+        Self::ElasticIpBind,
+        Self::ElasticIpUnbind,
+        Self::ElasticIpRelease,
+        Self::ElasticIpBandwidth,
+        Self::NatGatewayCreate,
+        Self::NatGatewayUpdate,
+        Self::NatGatewayDelete,
+        Self::CcnAttach,
+        Self::CcnDetach,
     ];
 
     /// How long the task takes unless the knob says otherwise: shorter than the real thing, long enough to be seen.
@@ -38,7 +89,21 @@ impl Task {
         match self {
             Self::InstanceBoot | Self::InstanceReboot => Duration::from_secs(2),
             Self::InstanceStart | Self::InstanceStop | Self::InstanceTerminate => Duration::from_secs(1),
-            Self::InstanceReset => Duration::from_secs(3),
+            Self::InstanceReset | Self::NatGatewayCreate => Duration::from_secs(3),
+            Self::InstanceChange
+            | Self::InterfaceCreate
+            | Self::InterfaceAttach
+            | Self::InterfaceDetach
+            | Self::InterfaceDelete
+            | Self::InterfaceAddresses
+            | Self::ElasticIpAllocate
+            | Self::ElasticIpBind
+            | Self::ElasticIpUnbind
+            | Self::ElasticIpRelease
+            | Self::ElasticIpBandwidth
+            | Self::CcnAttach
+            | Self::CcnDetach => Duration::from_secs(1),
+            Self::ImageCreate | Self::NatGatewayUpdate | Self::NatGatewayDelete => Duration::from_secs(2),
         }
     }
 }
@@ -61,6 +126,33 @@ pub enum Quota {
     SecurityGroupsPerRegion,
     /// Policies of one direction in one security group.
     PoliciesPerDirection,
+    /// Secondary network interfaces in one VPC (`LimitExceeded.NetworkInterfaceLimitExceeded`).
+    InterfacesPerVpc,
+    /// Network interfaces of one instance, the primary one among them. The instance type may allow fewer.
+    InterfacesPerInstance,
+    /// Private addresses of one network interface. The instance type may allow fewer, and 10 are the most of an
+    /// interface that is not attached.
+    AddressesPerInterface,
+    /// Elastic IPs in one region (`AddressQuotaLimitExceeded`). Twice as many may be allocated on one day.
+    ElasticIpsPerRegion,
+    /// NAT gateways in one VPC.
+    NatGatewaysPerVpc,
+    /// Elastic IPs of one NAT gateway.
+    ElasticIpsPerNatGateway,
+    /// CCNs of the account.
+    Ccns,
+    /// Network instances attached to one CCN.
+    InstancesPerCcn,
+    /// HAVIPs in one VPC.
+    HaVipsPerVpc,
+    /// Secondary networks of one VPC.
+    AssistantCidrsPerVpc,
+    /// Key pairs in one region (`InvalidKeyPair.LimitExceeded`).
+    KeyPairsPerRegion,
+    /// Images of one's own in one region.
+    ImagesPerRegion,
+    /// Placement groups in one region.
+    PlacementGroupsPerRegion,
 }
 
 impl Quota {
@@ -68,10 +160,18 @@ impl Quota {
     pub const fn default_limit(self) -> usize {
         match self {
             Self::InstancesPerZone => 10_000,
-            Self::VpcsPerRegion => 20,
-            Self::SubnetsPerVpc | Self::PoliciesPerDirection => 100,
-            Self::RouteTablesPerVpc => 10,
+            Self::VpcsPerRegion | Self::ElasticIpsPerRegion | Self::InstancesPerCcn | Self::ImagesPerRegion => 20,
+            Self::SubnetsPerVpc | Self::PoliciesPerDirection | Self::KeyPairsPerRegion => 100,
+            Self::RouteTablesPerVpc
+            | Self::ElasticIpsPerNatGateway
+            | Self::HaVipsPerVpc
+            | Self::PlacementGroupsPerRegion => 10,
             Self::RoutesPerTable | Self::SecurityGroupsPerRegion => 50,
+            Self::InterfacesPerVpc => 1_000,
+            Self::InterfacesPerInstance => 8,
+            Self::AddressesPerInterface => 30,
+            Self::NatGatewaysPerVpc => 3,
+            Self::Ccns | Self::AssistantCidrsPerVpc => 5,
         }
     }
 }

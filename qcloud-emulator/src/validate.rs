@@ -27,6 +27,9 @@ const REQUIRED_BY_THE_ACTION: &[(&str, &str)] = &[
 const NULL_IN_ANSWERS: &[(&str, &str)] = &[
     // Postpaid instances have no end.
     ("Instance", "ExpiredTime"),
+    // An elastic IP that is bound to nothing.
+    ("Address", "NetworkInterfaceId"),
+    ("Address", "PrivateAddressIp"),
 ];
 
 /// Checks the parameters of an action, leaves out those that are null and gives all others the type that the model

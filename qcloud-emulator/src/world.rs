@@ -22,8 +22,10 @@ pub(crate) struct World {
 /// The part of the world that could be written to a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
-    ids: Ids,
-    regions: BTreeMap<String, Region>,
+    pub(crate) ids: Ids,
+    pub(crate) regions: BTreeMap<String, Region>,
+    /// The networks between regions: they belong to none.
+    pub(crate) ccns: vpc::ccns::Ccns,
 }
 
 /// One region: a world of its own.
@@ -41,6 +43,7 @@ pub(crate) struct Region {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     Cvm(cvm::Event),
+    Vpc(vpc::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -55,7 +58,8 @@ pub(crate) struct Local<'a> {
 
 impl World {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { state: State { ids: Ids::new(settings.seed), regions: BTreeMap::new() }, settings }
+        let ccns = vpc::ccns::Ccns::default();
+        Self { state: State { ids: Ids::new(settings.seed), regions: BTreeMap::new(), ccns }, settings }
     }
 
     /// The region that the call is for.
@@ -66,13 +70,14 @@ impl World {
 
     /// Lets everything happen that is due at `now`, in the order of its time.
     pub(crate) fn settle(&mut self, now: Time) {
-        let State { ids, regions } = &mut self.state;
+        let State { ids, regions, .. } = &mut self.state;
         for (name, region) in regions {
             let name = crate::zones::region(name).map(|region| region.name).unwrap_or_default();
             while let Some((at, event)) = region.timeline.next_due(now) {
                 let mut local = Local { name, region: &mut *region, ids: &mut *ids, settings: &self.settings, now: at };
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
+                    Event::Vpc(event) => vpc::happen(&mut local, event),
                 }
             }
         }

@@ -24,8 +24,8 @@ pub(crate) struct Instance {
     pub(crate) state: State,
     pub(super) operation: Operation,
     pub(super) instance_type: String,
-    pub(super) cpu: u32,
-    pub(super) memory: u32,
+    pub(crate) cpu: u32,
+    pub(crate) memory: u32,
     pub(super) image_id: String,
     pub(super) os_name: String,
     pub(super) login_user: String,
@@ -41,7 +41,7 @@ pub(crate) struct Instance {
     pub(crate) subnet_id: String,
     pub(crate) private_ips: Vec<String>,
     pub(crate) public_ips: Vec<String>,
-    pub(super) internet: Internet,
+    pub(crate) internet: Internet,
     pub(crate) security_groups: Vec<String>,
     pub(super) system_disk: Disk,
     pub(super) data_disks: Vec<Disk>,
@@ -63,8 +63,8 @@ pub(crate) struct Operation {
 /// How an instance reaches the internet. Bandwidth is in Mbit/s.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Internet {
-    pub(super) charge_type: String,
-    pub(super) bandwidth: i64,
+    pub(crate) charge_type: String,
+    pub(crate) bandwidth: i64,
     pub(super) public_ip: bool,
 }
 

@@ -32,6 +32,7 @@ pub(super) fn launch(
         ids.push(instance.id.clone());
         let id = instance.id.clone();
         here.region.cvm.instances.insert(id.clone(), instance);
+        vpc::make_primary(here, &id);
         lifecycle::plan(here, &id, Task::InstanceBoot, Outcome::Becomes(State::Running), &call.request_id);
     }
     Ok(ids)

@@ -8,7 +8,7 @@ use super::instances::{Instance, Operation, State, named};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::settings::{BusyInstance, Settings, Task};
-use crate::vpc::subnets;
+use crate::vpc::{self, subnets};
 use crate::world::{Event as WorldEvent, Local, World};
 
 /// An operation on an instance comes to its end.
@@ -51,6 +51,7 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
         }
         Outcome::IsGone => {
             if let Some(gone) = here.region.cvm.instances.remove(&event.instance) {
+                vpc::instance_gone(here, &gone);
                 for address in &gone.private_ips {
                     subnets::release(here.region, &gone.subnet_id, address);
                 }

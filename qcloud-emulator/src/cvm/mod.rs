@@ -10,7 +10,7 @@ use crate::table::Table;
 
 mod catalog;
 mod images;
-mod instances;
+pub(crate) mod instances;
 mod launch;
 mod lifecycle;
 mod locations;
