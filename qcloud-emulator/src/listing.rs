@@ -154,12 +154,6 @@ impl Page {
         Ok(Self { offset, limit: usize::try_from(limit).unwrap_or_default() })
     }
 
-    /// From numbers that cannot be negative, as VPC has them.
-    pub(crate) fn natural(offset: Option<u64>, limit: Option<u64>, dialect: &Dialect) -> Result<Self, ApiError> {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        Self::new(offset.map(number), limit.map(number), dialect)
-    }
-
     /// From strings, as some actions of VPC have them.
     pub(crate) fn from_text(offset: Option<&str>, limit: Option<&str>, dialect: &Dialect) -> Result<Self, ApiError> {
         let number = |name: &str, text: Option<&str>| {

@@ -54,6 +54,11 @@ impl<T> Table<T> {
     pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.rows.values().map(|(_, row)| row)
     }
+
+    /// Oldest first.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rows.values_mut().map(|(_, row)| row)
+    }
 }
 
 impl<T> From<Vec<(String, T)>> for Table<T> {

@@ -59,7 +59,8 @@ fn changed(here: &Local<'_>, vpc: &Vpc, new: &[Cidr], old: &[Cidr]) -> Result<Ve
     let mut networks: Vec<Cidr> = vpc.assistants.iter().filter(|cidr| !old.contains(cidr)).copied().collect();
     for cidr in new {
         if !is_private(*cidr) {
-            let message = format!("`CidrBlocks`: {cidr} is not within the private networks, with a mask from /16 to /28.");
+            let message =
+                format!("`CidrBlocks`: {cidr} is not within the private networks, with a mask from /16 to /28.");
             return Err(ApiError::new("InvalidParameterValue.Range", message));
         }
         if let Some((kind, id, network)) = conflict(here.region, vpc, *cidr, old) {
@@ -164,8 +165,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     struct Input {
         vpc_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
     }
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -173,10 +174,13 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.vpc_ids.unwrap_or_default();
     listing::check_ids(("VpcIds", &ids), "vpc", MALFORMED, &LISTS)?;
     let filters = Filters::check(input.filters, &["vpc-id"], &LISTS)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
-    let vpcs = here.region.vpc.vpcs.values().filter(|vpc| {
-        (ids.is_empty() || ids.contains(&vpc.id)) && filters.accept(&[], |_, value| vpc.id == value)
-    });
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
+    let vpcs = here
+        .region
+        .vpc
+        .vpcs
+        .values()
+        .filter(|vpc| (ids.is_empty() || ids.contains(&vpc.id)) && filters.accept(&[], |_, value| vpc.id == value));
     let (total, networks) = page.cut(vpcs.flat_map(|vpc| vpc.assistants.iter().map(move |cidr| (vpc, *cidr))));
     let networks: Vec<Value> = networks.into_iter().map(|(vpc, cidr)| show(here.region, vpc, cidr)).collect();
     Ok(json!({ "AssistantCidrSet": networks, "TotalCount": total }))

@@ -87,7 +87,8 @@ pub(super) fn attach(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     let mut new = Vec::new();
     for given in &input.instances {
         if given.instance_type != "VPC" {
-            let message = format!("`InstanceType`: the emulator attaches only VPCs to a CCN, not `{}`.", given.instance_type);
+            let message =
+                format!("`InstanceType`: the emulator attaches only VPCs to a CCN, not `{}`.", given.instance_type);
             return Err(ApiError::new("UnsupportedOperation", message));
         }
         if given.description.as_ref().is_some_and(|text| text.len() > 100) {
@@ -129,8 +130,10 @@ pub(super) fn detach(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     world.state.ccns.settle(call.now);
     let ccn = world.state.ccns.find(&input.ccn_id)?;
     for given in &input.instances {
-        let Some(attached) = ccn.attached.iter().find(|other| other.is(&given.instance_region, &given.instance_id)) else {
-            let message = format!("`{}` of {} is not attached to `{}`.", given.instance_id, given.instance_region, ccn.id);
+        let Some(attached) = ccn.attached.iter().find(|other| other.is(&given.instance_region, &given.instance_id))
+        else {
+            let message =
+                format!("`{}` of {} is not attached to `{}`.", given.instance_id, given.instance_region, ccn.id);
             return Err(ApiError::new("ResourceNotFound", message));
         };
         if !attached.is_active(call.now) {
@@ -157,8 +160,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
         filters: Option<Vec<Filter>>,
         ccn_id: Option<String>,
         order_direction: Option<String>,
@@ -168,8 +171,9 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     if let Some(id) = &input.ccn_id {
         world.state.ccns.find(id)?;
     }
-    let filters = Filters::check(input.filters, &["ccn-id", "instance-type", "instance-region", "instance-id"], &LISTS)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let filters =
+        Filters::check(input.filters, &["ccn-id", "instance-type", "instance-region", "instance-id"], &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let ccns = world.state.ccns.table.values().filter(|ccn| input.ccn_id.as_ref().is_none_or(|id| *id == ccn.id));
     let mut all: Vec<(&str, &Attached)> =
         ccns.flat_map(|ccn| ccn.attached.iter().map(move |attached| (ccn.id.as_str(), attached))).collect();

@@ -93,8 +93,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         ccn_id: String,
         route_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
     }
     const FILTERS: &[&str] =
         &["route-id", "cidr-block", "instance-type", "instance-region", "instance-id", "route-table-id"];
@@ -103,7 +103,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.route_ids.unwrap_or_default();
     listing::check_ids(("RouteIds", &ids), "ccnr", MALFORMED, &LISTS)?;
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let routes = current(world, call, &input.ccn_id)?.routes.clone();
     let (total, routes) = page.cut(routes.iter().filter(|route| {
         (ids.is_empty() || ids.contains(&route.id))

@@ -176,8 +176,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     struct Input {
         ccn_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
         order_field: Option<String>,
         order_direction: Option<String>,
     }
@@ -191,7 +191,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         ids.iter().try_for_each(|id| world.state.ccns.find(id).map(|_| ()))?;
     }
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let mut ccns: Vec<&Ccn> = world.state.ccns.table.values().collect();
     match input.order_field.as_deref() {
         None | Some("CreateTime" | "State") => {}

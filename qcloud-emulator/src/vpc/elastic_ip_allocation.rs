@@ -67,7 +67,8 @@ fn read(here: &Local<'_>, input: &Allocation) -> Result<ElasticIp, ApiError> {
     };
     let kinds = ["EIP", "AnycastEIP", "AntiDDoSEIP", "HighQualityEIP", "ResidentialEIP"];
     let kind = known("AddressType", &input.address_type, &kinds)?;
-    let provider = known("InternetServiceProvider", &input.internet_service_provider, &["BGP", "CMCC", "CTCC", "CUCC"])?;
+    let provider =
+        known("InternetServiceProvider", &input.internet_service_provider, &["BGP", "CMCC", "CTCC", "CUCC"])?;
     let charges =
         ["TRAFFIC_POSTPAID_BY_HOUR", "BANDWIDTH_POSTPAID_BY_HOUR", "BANDWIDTH_PREPAID_BY_MONTH", "BANDWIDTH_PACKAGE"];
     let charge_type = known("InternetChargeType", &input.internet_charge_type, &charges)?;
@@ -124,7 +125,9 @@ pub(super) fn check_bandwidth(given: i64, charge_type: &str) -> Result<u64, ApiE
     match u64::try_from(given) {
         Ok(bandwidth) if (1..=most).contains(&bandwidth) => Ok(bandwidth),
         _ => {
-            let message = format!("`InternetMaxBandwidthOut` must be between 1 and {most} Mbit/s for {charge_type}, not {given}.");
+            let message = format!(
+                "`InternetMaxBandwidthOut` must be between 1 and {most} Mbit/s for {charge_type}, not {given}."
+            );
             Err(ApiError::new("InvalidParameterValue.BandwidthOutOfRange", message))
         }
     }
@@ -140,12 +143,16 @@ pub(super) fn check_room(
     let limit = here.settings.limit(Quota::ElasticIpsPerRegion);
     let present = here.region.vpc.elastic_ips.len();
     if present + count > limit {
-        let message = format!("The region {} has {present} elastic IPs; {count} more would exceed the quota of {limit}.", here.name);
+        let message = format!(
+            "The region {} has {present} elastic IPs; {count} more would exceed the quota of {limit}.",
+            here.name
+        );
         return Err(ApiError::new(in_all, message));
     }
     let (day, today) = &here.region.vpc.allocated_on;
     if *day == here.now.date() && today + count > limit.saturating_mul(2) {
-        let message = format!("{today} elastic IPs were allocated today; {count} more would exceed twice the quota of {limit}.");
+        let message =
+            format!("{today} elastic IPs were allocated today; {count} more would exceed twice the quota of {limit}.");
         return Err(ApiError::new(daily, message));
     }
     Ok(())

@@ -180,7 +180,10 @@ fn of_instance(here: &Local<'_>, id: &str) -> Result<Bound, ApiError> {
     let interface = here.region.vpc.interfaces.values().find(|interface| interface.primary && interface.is_at(id));
     let address = interface.and_then(|interface| Some((interface, interface.addresses.first()?)));
     let (interface, address) = address.ok_or_else(|| {
-        ApiError::new("FailedOperation.AddressEniInfoNotFound", format!("The instance `{id}` has no primary interface."))
+        ApiError::new(
+            "FailedOperation.AddressEniInfoNotFound",
+            format!("The instance `{id}` has no primary interface."),
+        )
     })?;
     Ok(Bound::Interface(interface.id.clone(), address.ip))
 }
@@ -212,7 +215,8 @@ pub(super) fn disassociate(world: &mut World, call: &Call) -> Result<Value, ApiE
     let elastic = elastic_ips::find(here.region, &input.address_id)?;
     check_state(elastic, State::Bind, "unbound")?;
     let Some(Bound::Interface(interface, ip)) = &elastic.bound else {
-        let message = format!("The elastic IP `{}` is not an instance's: use the action of what it is bound to.", elastic.id);
+        let message =
+            format!("The elastic IP `{}` is not an instance's: use the action of what it is bound to.", elastic.id);
         return Err(ApiError::new("InvalidParameterValue.ResourceNotSupport", message));
     };
     let reallocate = input.reallocate_normal_public_ip.unwrap_or_default();
@@ -311,7 +315,8 @@ pub(super) fn modify_bandwidth(world: &mut World, call: &Call) -> Result<Value, 
     let ids = named(&here, &input.address_ids)?;
     let mut bandwidth = 1;
     for id in &ids {
-        bandwidth = check_bandwidth(input.internet_max_bandwidth_out, &elastic_ips::find(here.region, id)?.charge_type)?;
+        bandwidth =
+            check_bandwidth(input.internet_max_bandwidth_out, &elastic_ips::find(here.region, id)?.charge_type)?;
     }
     for id in &ids {
         if let Some(elastic) = here.region.vpc.elastic_ips.get_mut(id) {

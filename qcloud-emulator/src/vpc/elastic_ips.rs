@@ -74,7 +74,9 @@ impl ElasticIp {
             State::Creating => "CREATING",
             State::Binding => "BINDING",
             State::Bind => match &self.bound {
-                Some(Bound::Interface(id, _)) if region.vpc.interfaces.get(id).is_some_and(|eni| eni.attachment.is_none()) => {
+                Some(Bound::Interface(id, _))
+                    if region.vpc.interfaces.get(id).is_some_and(|eni| eni.attachment.is_none()) =>
+                {
                     "BIND_ENI"
                 }
                 _ => "BIND",
@@ -275,9 +277,7 @@ pub(super) fn describe_quota(world: &mut World, call: &Call) -> Result<Value, Ap
     let limit = here.settings.limit(Quota::ElasticIpsPerRegion);
     let (day, today) = &here.region.vpc.allocated_on;
     let today = if *day == here.now.date() { *today } else { 0 };
-    let quota = |id: &str, current: usize, limit: usize| {
-        json!({ "QuotaId": id, "QuotaCurrent": current, "QuotaLimit": limit, "QuotaGroup": here.name })
-    };
+    let quota = |id: &str, current: usize, limit: usize| json!({ "QuotaId": id, "QuotaCurrent": current, "QuotaLimit": limit, "QuotaGroup": here.name });
     Ok(json!({ "QuotaSet": [
         quota("TOTAL_EIP_QUOTA", here.region.vpc.elastic_ips.len(), limit),
         quota("DAILY_EIP_APPLY", today, limit.saturating_mul(2)),

@@ -157,8 +157,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     struct Input {
         ha_vip_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
     }
     const FILTERS: &[&str] = &[
         "havip-id",
@@ -180,7 +180,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::check_ids(("HaVipIds", &ids), "havip", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "HAVIP", |id| here.region.vpc.ha_vips.contains(id))?;
     let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
     let (total, ha_vips) = page.cut(region.vpc.ha_vips.values().filter(|vip| {
         (ids.is_empty() || ids.contains(&vip.id))

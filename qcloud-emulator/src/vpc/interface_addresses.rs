@@ -37,7 +37,10 @@ pub(super) fn assign(world: &mut World, call: &Call) -> Result<Value, ApiError> 
             return Err(ApiError::missing("SecondaryPrivateIpAddressCount"));
         }
         if given.iter().any(|given| given.primary == Some(true)) {
-            return Err(ApiError::new("UnsupportedOperation", "An interface has its primary address from the beginning."));
+            return Err(ApiError::new(
+                "UnsupportedOperation",
+                "An interface has its primary address from the beginning.",
+            ));
         }
         check_idle(interface, BUSY)?;
         let limit = interface.address_limit(here);
@@ -144,7 +147,8 @@ pub(super) fn migrate(world: &mut World, call: &Call) -> Result<Value, ApiError>
     check_idle(target, BUSY)?;
     check_secondary(source, &[address], "UnauthorizedOperation.PrimaryIp")?;
     if source.subnet_id != target.subnet_id {
-        let message = format!("`{}` is in `{}`, `{}` in `{}`.", source.id, source.subnet_id, target.id, target.subnet_id);
+        let message =
+            format!("`{}` is in `{}`, `{}` in `{}`.", source.id, source.subnet_id, target.id, target.subnet_id);
         return Err(ApiError::new("UnsupportedOperation.ResourceMismatch", message));
     }
     let limit = target.address_limit(&here);

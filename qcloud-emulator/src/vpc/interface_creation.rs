@@ -55,7 +55,8 @@ pub(super) struct GivenAddress {
 /// Reads the addresses that a request names: not too many, all of them addresses, none twice.
 pub(super) fn read_addresses(given: &[GivenAddress], twice: &'static str) -> Result<Vec<Ipv4Addr>, ApiError> {
     if given.len() > MOST_NAMED {
-        let message = format!("`PrivateIpAddresses` takes at most {MOST_NAMED} addresses; this one has {}.", given.len());
+        let message =
+            format!("`PrivateIpAddresses` takes at most {MOST_NAMED} addresses; this one has {}.", given.len());
         return Err(ApiError::new("InvalidParameterValue.LimitExceeded", message));
     }
     let mut read = Vec::new();
@@ -163,9 +164,8 @@ fn make(here: &mut Local<'_>, input: &Input) -> Result<String, ApiError> {
     }
     let (wanted, descriptions) = wanted_addresses(here, input)?;
     let limit = here.settings.limit(Quota::InterfacesPerVpc);
-    let present = here.region.vpc.interfaces.values().filter(|interface| {
-        !interface.primary && interface.vpc_id == input.vpc_id
-    });
+    let present =
+        here.region.vpc.interfaces.values().filter(|interface| !interface.primary && interface.vpc_id == input.vpc_id);
     if present.count() >= limit {
         let message = format!("The VPC `{}` has its {limit} secondary network interfaces already.", input.vpc_id);
         return Err(ApiError::new("LimitExceeded.NetworkInterfaceLimitExceeded", message));
@@ -173,9 +173,8 @@ fn make(here: &mut Local<'_>, input: &Input) -> Result<String, ApiError> {
     let id = here.ids.new_id("eni");
     let taken = take(here, &input.subnet_id, &wanted, &id)?;
     let addresses = taken.into_iter().zip(descriptions).enumerate();
-    let addresses = addresses.map(|(place, (ip, description))| {
-        PrivateAddress::new(ip, place == 0, description, AddressState::Pending)
-    });
+    let addresses = addresses
+        .map(|(place, (ip, description))| PrivateAddress::new(ip, place == 0, description, AddressState::Pending));
     let interface = Interface {
         id: id.clone(),
         name: input.network_interface_name.clone(),
@@ -279,7 +278,8 @@ pub(super) fn check_description(description: &str) -> Result<(), ApiError> {
 /// Checks that all these security groups exist, and that they are not too many for one interface.
 pub(super) fn check_groups(here: &Local<'_>, ids: &[String]) -> Result<(), ApiError> {
     if ids.len() > MOST_NAMED {
-        let message = format!("An interface has at most {MOST_NAMED} security groups; the request gives {}.", ids.len());
+        let message =
+            format!("An interface has at most {MOST_NAMED} security groups; the request gives {}.", ids.len());
         return Err(ApiError::new("InvalidParameterValue.LimitExceeded", message));
     }
     ids.iter().try_for_each(|id| security_groups::find(here.region, id).map(|_| ()))

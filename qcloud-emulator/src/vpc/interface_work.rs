@@ -118,10 +118,10 @@ fn move_addresses(region: &mut Region, from: &str, to: &str) {
     target.task = None;
     for mut address in moving {
         address.state = AddressState::Available;
-        if let Some(public) = &address.public {
-            if let Some(elastic) = region.vpc.elastic_ips.get_mut(&public.id) {
-                elastic.follow(to);
-            }
+        if let Some(public) = &address.public
+            && let Some(elastic) = region.vpc.elastic_ips.get_mut(&public.id)
+        {
+            elastic.follow(to);
         }
         if let Some(subnet) = region.vpc.subnets.get_mut(&subnet_id) {
             subnet.addresses.release(address.ip);
@@ -136,10 +136,13 @@ fn move_addresses(region: &mut Region, from: &str, to: &str) {
 /// Shows the addresses of a primary interface on its instance.
 pub(super) fn mirror(region: &mut Region, id: &str) {
     let Some(interface) = region.vpc.interfaces.get(id).filter(|interface| interface.primary) else { return };
-    let Some(instance_id) = interface.attachment.as_ref().map(|attachment| attachment.instance_id.clone()) else { return };
+    let Some(instance_id) = interface.attachment.as_ref().map(|attachment| attachment.instance_id.clone()) else {
+        return;
+    };
     let there = interface.addresses.iter().filter(|address| address.state != AddressState::Pending);
     let private: Vec<String> = there.map(|address| address.ip.to_string()).collect();
-    let public = interface.addresses.iter().filter_map(|address| address.public.as_ref()).map(|public| public.ip.clone());
+    let public =
+        interface.addresses.iter().filter_map(|address| address.public.as_ref()).map(|public| public.ip.clone());
     let public: Vec<String> = public.collect();
     if let Some(instance) = region.cvm.instances.get_mut(&instance_id) {
         instance.private_ips = private;
@@ -175,7 +178,8 @@ pub(crate) fn instance_gone(here: &mut Local<'_>, instance: &Instance) {
 /// An instance gets a public address of its own, in place of none.
 pub(super) fn give_public(here: &mut Local<'_>, instance_id: &str) {
     let ip = here.ids.new_public_ip();
-    let primary = here.region.vpc.interfaces.values_mut().find(|interface| interface.primary && interface.is_at(instance_id));
+    let primary =
+        here.region.vpc.interfaces.values_mut().find(|interface| interface.primary && interface.is_at(instance_id));
     let Some(interface) = primary else { return };
     if let Some(address) = interface.addresses.iter_mut().find(|address| address.primary && address.public.is_none()) {
         address.public = Some(own_public(instance_id, &ip));
@@ -187,11 +191,13 @@ pub(super) fn give_public(here: &mut Local<'_>, instance_id: &str) {
 /// Checks that work on an interface may begin.
 pub(super) fn check_idle(interface: &Interface, busy: &'static str) -> Result<(), ApiError> {
     if interface.state != State::Available {
-        let message = format!("The interface `{}` is {}: wait until it is AVAILABLE.", interface.id, interface.state.name());
+        let message =
+            format!("The interface `{}` is {}: wait until it is AVAILABLE.", interface.id, interface.state.name());
         return Err(ApiError::new("UnsupportedOperation.InvalidState", message));
     }
     if let Some(task) = &interface.task {
-        let message = format!("The addresses of `{}` are being changed by the request {task}: wait for it.", interface.id);
+        let message =
+            format!("The addresses of `{}` are being changed by the request {task}: wait for it.", interface.id);
         return Err(ApiError::new(busy, message));
     }
     Ok(())
@@ -303,7 +309,8 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     refuse_primary(interface)?;
     check_idle(interface, "UnsupportedOperation.InvalidState")?;
     if let Some(attachment) = &interface.attachment {
-        let message = format!("The interface `{}` is attached to `{}`: detach it first.", interface.id, attachment.instance_id);
+        let message =
+            format!("The interface `{}` is attached to `{}`: detach it first.", interface.id, attachment.instance_id);
         return Err(ApiError::in_use(message));
     }
     if interface.protected {
@@ -344,11 +351,7 @@ pub(super) fn hand_over(world: &mut World, call: &Call) -> Result<Value, ApiErro
     let kind = input.attach_type.unwrap_or_default();
     let attachment = Attachment { instance_id: input.destination_instance_id, index, at: detached, kind };
     begin_task(&mut here, call, &id, attached);
-    let event = Ended {
-        interface: id,
-        task: call.request_id.clone(),
-        step: Step::HandedOver(attachment, attached),
-    };
+    let event = Ended { interface: id, task: call.request_id.clone(), step: Step::HandedOver(attachment, attached) };
     here.plan(detached, WorldEvent::Vpc(super::Event::Interface(event)));
     Ok(json!({}))
 }

@@ -244,8 +244,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     struct Input {
         network_interface_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
     }
     const FILTERS: &[&str] = &[
         "vpc-id",
@@ -271,7 +271,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::check_ids(("NetworkInterfaceIds", &ids), "eni", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "network interface", |id| here.region.vpc.interfaces.contains(id))?;
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
     let (total, interfaces) = page.cut(region.vpc.interfaces.values().filter(|interface| {
         (ids.is_empty() || ids.contains(&interface.id))

@@ -234,7 +234,8 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     let mut here = world.local(call);
     let gateway = idle(&here, &input.nat_gateway_id)?;
     if gateway.protected {
-        let message = format!("The NAT gateway `{}` is protected: switch DeletionProtectionEnabled off first.", gateway.id);
+        let message =
+            format!("The NAT gateway `{}` is protected: switch DeletionProtectionEnabled off first.", gateway.id);
         return Err(ApiError::new("UnsupportedOperation.DeletionProtectionEnabled", message));
     }
     let id = gateway.id.clone();

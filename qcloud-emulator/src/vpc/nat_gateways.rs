@@ -117,9 +117,10 @@ pub(super) fn check_next_hop(region: &Region, id: &str, vpc_id: &str) -> Result<
         Some(gateway) if gateway.vpc_id != vpc_id => {
             fault(format!("The next hop: the NAT gateway `{id}` is in `{}`, not in `{vpc_id}`.", gateway.vpc_id))
         }
-        Some(gateway) if gateway.state != State::Available => {
-            fault(format!("The next hop: the NAT gateway `{id}` is {}: wait until it is AVAILABLE.", gateway.state.name()))
-        }
+        Some(gateway) if gateway.state != State::Available => fault(format!(
+            "The next hop: the NAT gateway `{id}` is {}: wait until it is AVAILABLE.",
+            gateway.state.name()
+        )),
         Some(_) => Ok(()),
     }
 }
@@ -148,8 +149,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     struct Input {
         nat_gateway_ids: Option<Vec<String>>,
         filters: Option<Vec<Filter>>,
-        offset: Option<u64>,
-        limit: Option<u64>,
+        offset: Option<i64>,
+        limit: Option<i64>,
     }
     const FILTERS: &[&str] =
         &["nat-gateway-id", "vpc-id", "nat-gateway-name", "nat-state", "state", "public-ip", "zone", "tag-key", "tag:"];
@@ -161,7 +162,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::check_ids(("NatGatewayIds", &ids), "nat", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "NAT gateway", |id| here.region.vpc.nat_gateways.contains(id))?;
     let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
-    let page = Page::natural(input.offset, input.limit, &LISTS)?;
+    let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
     let (total, gateways) = page.cut(region.vpc.nat_gateways.values().filter(|gateway| {
         (ids.is_empty() || ids.contains(&gateway.id))

@@ -43,7 +43,8 @@ pub(super) fn once(
         return Err(ApiError::new(TOO_LONG, "`ClientToken` has at most 64 ASCII characters."));
     }
     let key = format!("{} {token}", call.action);
-    if let Some(replay) = here.region.vpc.replays.seen.get(&key).filter(|replay| replay.at.after(TOKEN_LIFE) > here.now) {
+    if let Some(replay) = here.region.vpc.replays.seen.get(&key).filter(|replay| replay.at.after(TOKEN_LIFE) > here.now)
+    {
         if replay.parameters != call.parameters {
             let message = format!("`ClientToken`: `{token}` was used for a request with other parameters.");
             return Err(ApiError::new(mismatch, message));

@@ -39,12 +39,16 @@ fn set_published(world: &mut World, call: &Call, published: bool) -> Result<Valu
     };
     let vpc_id = table.vpc_id.clone();
     if input.route_item_ids.is_empty() || input.route_item_ids.len() > MOST {
-        let message = format!("`RouteItemIds` takes 1 to {MOST} ids; the request gives {}.", input.route_item_ids.len());
+        let message =
+            format!("`RouteItemIds` takes 1 to {MOST} ids; the request gives {}.", input.route_item_ids.len());
         return Err(ApiError::invalid_value(message));
     }
     for item in &input.route_item_ids {
         let Some(route) = table.routes.iter().find(|route| route.item_id == *item) else {
-            return Err(ApiError::new("InvalidRouteId.NotFound", format!("The route table `{id}` has no route `{item}`.")));
+            return Err(ApiError::new(
+                "InvalidRouteId.NotFound",
+                format!("The route table `{id}` has no route `{item}`."),
+            ));
         };
         let refused = if route.route_type != "USER" {
             Some(("UnsupportedOperation.SystemRoute", "belongs to the system"))

@@ -95,10 +95,13 @@ pub(super) fn clone(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         return Err(ApiError::invalid_value(format!("`RemoteRegion`: there is no region `{name}`.")));
     }
     let source = match remote {
-        Some(name) => world.state.regions.get(name).map(|region| security_groups::find(region, &input.security_group_id)),
+        Some(name) => {
+            world.state.regions.get(name).map(|region| security_groups::find(region, &input.security_group_id))
+        }
         None => Some(security_groups::find(world.local(call).region, &input.security_group_id)),
     };
-    let source = source.unwrap_or_else(|| Err(ApiError::not_found("security group", &input.security_group_id)))?.clone();
+    let source =
+        source.unwrap_or_else(|| Err(ApiError::not_found("security group", &input.security_group_id)))?.clone();
     let mut tags = if input.is_clone_tags == Some(true) { source.tags().to_vec() } else { Vec::new() };
     for tag in input.tags.unwrap_or_default() {
         tags.retain(|other| other.key != tag.key);

@@ -227,7 +227,8 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 
 /// What uses the security group, other than itself: what stands in the way of deleting it.
 fn users(region: &Region, id: &str) -> Vec<String> {
-    let instances = region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
+    let instances =
+        region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
     let interfaces = region.vpc.interfaces.values().filter(|interface| !interface.primary);
     let interfaces = interfaces.filter(|interface| interface.groups(region).iter().any(|group| group == id));
     let gateways = region.vpc.nat_gateways.values().filter(|gateway| gateway.groups.iter().any(|group| group == id));
