@@ -45,6 +45,8 @@ pub(crate) struct Instance {
     pub(crate) security_groups: Vec<String>,
     pub(super) system_disk: Disk,
     pub(super) data_disks: Vec<Disk>,
+    /// The ids of its placement groups: one at most.
+    pub(super) placement_groups: Vec<String>,
     pub(super) tags: Vec<Tag>,
     pub(super) role: String,
     pub(super) jumbo_frames: bool,
@@ -122,6 +124,10 @@ impl Instance {
         self.charge_type == "PREPAID"
     }
 
+    pub(super) fn is_windows(&self) -> bool {
+        self.os_name.starts_with("Windows")
+    }
+
     fn show(&self) -> Value {
         let data_disks: Vec<Value> = self
             .data_disks
@@ -189,8 +195,8 @@ impl Instance {
             "LatestOperationState": self.operation.state,
             "LatestOperationRequestId": self.operation.request_id,
             "LatestOperationErrorMsg": null,
-            "DisasterRecoverGroupId": "",
-            "DisasterRecoverGroupIds": [],
+            "DisasterRecoverGroupId": self.placement_groups.first().map(String::as_str).unwrap_or_default(),
+            "DisasterRecoverGroupIds": self.placement_groups,
             "CamRoleName": self.role,
             "HpcClusterId": "",
             "DedicatedClusterId": "",

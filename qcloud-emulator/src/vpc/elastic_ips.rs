@@ -94,6 +94,13 @@ impl ElasticIp {
         }
     }
 
+    /// The private address it is bound to became another one of the same interface.
+    pub(super) fn follow_address(&mut self, address: Ipv4Addr) {
+        if let Some(Bound::Interface(_, ip)) = &mut self.bound {
+            *ip = address;
+        }
+    }
+
     /// The resource that it is bound to, as answers name it: its id and its kind.
     fn resource<'a>(&'a self, region: &'a Region) -> (&'a str, Option<&'static str>) {
         match &self.bound {

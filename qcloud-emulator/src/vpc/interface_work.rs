@@ -1,5 +1,7 @@
 //! Attaching, detaching, deleting and handing over network interfaces, and what happens when that is done.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -173,6 +175,71 @@ pub(crate) fn instance_gone(here: &mut Local<'_>, instance: &Instance) {
             here.region.vpc.tasks.fail(&task, "The instance was terminated.");
         }
     }
+}
+
+/// Why instances cannot move to another subnet.
+#[derive(Debug)]
+pub(crate) enum CannotMove {
+    /// This instance has secondary interfaces.
+    SecondaryInterface(String),
+    Address(subnets::Refused),
+}
+
+/// Moves instances with their primary interfaces to another subnet: all of them, or none. They may ask for addresses.
+pub(crate) fn move_instances(
+    here: &mut Local<'_>,
+    subnet_id: &str,
+    instances: &[(String, Option<Ipv4Addr>)],
+) -> Result<(), CannotMove> {
+    let region = &mut *here.region;
+    let Some(target) = region.vpc.subnets.get(subnet_id) else { return Ok(()) };
+    // On a copy, so that nobody moves when one of them cannot.
+    let mut copy = target.clone();
+    for (id, _) in instances {
+        for interface in region.vpc.interfaces.values().filter(|interface| interface.is_at(id)) {
+            if !interface.primary {
+                return Err(CannotMove::SecondaryInterface(id.clone()));
+            }
+            if interface.subnet_id == subnet_id {
+                interface.addresses.iter().for_each(|address| copy.addresses.release(address.ip));
+            }
+        }
+    }
+    let mut addresses = Vec::new();
+    for (id, wanted) in instances {
+        addresses.push(copy.take(*wanted, id).map_err(CannotMove::Address)?);
+    }
+    let vpc_id = copy.vpc_id.clone();
+    for ((id, _), ip) in instances.iter().zip(addresses) {
+        let primary = region.vpc.interfaces.values().find(|interface| interface.primary && interface.is_at(id));
+        let Some(primary) = primary.cloned() else { continue };
+        for address in &primary.addresses {
+            subnets::release(region, &primary.subnet_id, &address.ip.to_string());
+            if !address.primary {
+                elastic_ips::lose(region, address);
+            }
+        }
+        let public =
+            primary.addresses.iter().find(|address| address.primary).and_then(|address| address.public.clone());
+        if let Some(elastic) = public.as_ref().and_then(|public| region.vpc.elastic_ips.get_mut(&public.id)) {
+            elastic.follow_address(ip);
+        }
+        if let Some(interface) = region.vpc.interfaces.get_mut(&primary.id) {
+            let address = interfaces::PrivateAddress::new(ip, true, String::new(), AddressState::Available);
+            interface.addresses = vec![interfaces::PrivateAddress { public, ..address }];
+            interface.vpc_id.clone_from(&vpc_id);
+            subnet_id.clone_into(&mut interface.subnet_id);
+        }
+        if let Some(instance) = region.cvm.instances.get_mut(id) {
+            instance.vpc_id.clone_from(&vpc_id);
+            subnet_id.clone_into(&mut instance.subnet_id);
+        }
+        mirror(region, &primary.id);
+    }
+    if let Some(subnet) = region.vpc.subnets.get_mut(subnet_id) {
+        *subnet = copy;
+    }
+    Ok(())
 }
 
 /// An instance gets a public address of its own, in place of none.

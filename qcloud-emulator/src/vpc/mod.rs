@@ -39,7 +39,7 @@ pub(crate) mod vpcs;
 
 pub(crate) use default_network::default_subnet;
 pub(crate) use interface_creation::make_primary;
-pub(crate) use interface_work::instance_gone;
+pub(crate) use interface_work::{CannotMove, instance_gone, move_instances};
 
 /// The service.
 pub(crate) static API: Api = Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);
