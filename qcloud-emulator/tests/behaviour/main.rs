@@ -2,14 +2,23 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod any_input;
+mod ccns;
 mod client;
+mod elastic_ips;
 mod entrance;
 mod examples;
+mod images_and_groups;
+mod instance_changes;
 mod instance_lists;
 mod instance_states;
+mod interfaces;
+mod key_pairs;
 mod launching;
+mod nat_gateways;
 mod networks;
 mod over_http;
+mod own_examples;
 mod routes;
 mod security_groups;
 mod signing;
+mod vpc_extras;
