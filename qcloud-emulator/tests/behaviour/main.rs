@@ -11,6 +11,7 @@ mod images_and_groups;
 mod instance_changes;
 mod instance_lists;
 mod instance_states;
+mod interface_addresses;
 mod interfaces;
 mod key_pairs;
 mod launching;
