@@ -142,7 +142,7 @@ pub(super) fn check_room(
 ) -> Result<(), ApiError> {
     let limit = here.settings.limit(Quota::ElasticIpsPerRegion);
     let present = here.region.vpc.elastic_ips.len();
-    if present + count > limit {
+    if present.saturating_add(count) > limit {
         let message = format!(
             "The region {} has {present} elastic IPs; {count} more would exceed the quota of {limit}.",
             here.name
@@ -150,7 +150,7 @@ pub(super) fn check_room(
         return Err(ApiError::new(in_all, message));
     }
     let (day, today) = &here.region.vpc.allocated_on;
-    if *day == here.now.date() && today + count > limit.saturating_mul(2) {
+    if *day == here.now.date() && today.saturating_add(count) > limit.saturating_mul(2) {
         let message =
             format!("{today} elastic IPs were allocated today; {count} more would exceed twice the quota of {limit}.");
         return Err(ApiError::new(daily, message));
