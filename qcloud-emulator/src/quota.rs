@@ -29,6 +29,12 @@ quotas! {
     // CVM.
     /// Instances in one zone (`LimitExceeded.CvmInstanceQuota`).
     InstancesPerZone = 10_000,
+    /// Key pairs in one region (`InvalidKeyPair.LimitExceeded`).
+    KeyPairsPerRegion = 100,
+    /// Images of one's own in one region.
+    ImagesPerRegion = 20,
+    /// Placement groups in one region.
+    PlacementGroupsPerRegion = 10,
 
     // VPC.
     /// VPCs in one region.
@@ -43,6 +49,27 @@ quotas! {
     SecurityGroupsPerRegion = 50,
     /// Policies of one direction in one security group.
     PoliciesPerDirection = 100,
+    /// Secondary network interfaces in one VPC (`LimitExceeded.NetworkInterfaceLimitExceeded`).
+    InterfacesPerVpc = 1_000,
+    /// Network interfaces of one instance, the primary one among them. The instance type may allow fewer.
+    InterfacesPerInstance = 8,
+    /// Private addresses of one network interface. The instance type may allow fewer, and 10 are the most of an
+    /// interface that is not attached.
+    AddressesPerInterface = 30,
+    /// Elastic IPs in one region (`AddressQuotaLimitExceeded`). Twice as many may be allocated on one day.
+    ElasticIpsPerRegion = 20,
+    /// NAT gateways in one VPC.
+    NatGatewaysPerVpc = 3,
+    /// Elastic IPs of one NAT gateway.
+    ElasticIpsPerNatGateway = 10,
+    /// CCNs of the account.
+    Ccns = 5,
+    /// Network instances attached to one CCN.
+    InstancesPerCcn = 20,
+    /// HAVIPs in one VPC.
+    HaVipsPerVpc = 10,
+    /// Secondary networks of one VPC.
+    AssistantCidrsPerVpc = 5,
 
     // CBS.
     /// Disks in one region, those of instances among them (`ResourceInsufficient.OverQuota`).

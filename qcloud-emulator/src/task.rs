@@ -42,6 +42,42 @@ tasks! {
     InstanceTerminate = 1,
     /// A reinstallation by `ResetInstance`.
     InstanceReset = 3,
+    /// A change to a stopped instance: its type, password, key pairs or network.
+    InstanceChange = 1,
+    /// From `CreateImage` until the image is `NORMAL`.
+    ImageCreate = 2,
+
+    // VPC.
+    /// From `CreateNetworkInterface` to `AVAILABLE`.
+    InterfaceCreate = 1,
+    /// A network interface is being attached.
+    InterfaceAttach = 1,
+    /// A network interface is being detached.
+    InterfaceDetach = 1,
+    /// From `DeleteNetworkInterface` until the interface is gone.
+    InterfaceDelete = 1,
+    /// Private addresses of a network interface are being assigned, taken back or moved.
+    InterfaceAddresses = 1,
+    /// From `AllocateAddresses` to `UNBIND`.
+    ElasticIpAllocate = 1,
+    /// From `AssociateAddress` to `BIND`.
+    ElasticIpBind = 1,
+    /// From `DisassociateAddress` to `UNBIND`.
+    ElasticIpUnbind = 1,
+    /// From `ReleaseAddresses` until the address is gone.
+    ElasticIpRelease = 1,
+    /// A change of the bandwidth of elastic IPs.
+    ElasticIpBandwidth = 1,
+    /// From `CreateNatGateway` to `AVAILABLE`.
+    NatGatewayCreate = 3,
+    /// A change of a NAT gateway or of its addresses.
+    NatGatewayUpdate = 2,
+    /// From `DeleteNatGateway` until the gateway is gone.
+    NatGatewayDelete = 2,
+    /// From `AttachCcnInstances` to `ACTIVE`.
+    CcnAttach = 1,
+    /// From `DetachCcnInstances` until the attachment is gone.
+    CcnDetach = 1,
 
     // CBS.
     /// From `CreateDisks` until the disk can be seen.

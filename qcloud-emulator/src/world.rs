@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) sts: sts::State,
     /// The instance whose point of view the metadata server takes.
     pub(crate) metadata_instance: Option<String>,
+    /// The networks between regions: they belong to none.
+    pub(crate) ccns: vpc::ccns::Ccns,
 }
 
 /// One region: a world of its own.
@@ -47,6 +49,7 @@ pub(crate) enum Event {
     Tke(tke::Event),
     Clb(clb::Event),
     Cbs(cbs::Event),
+    Vpc(vpc::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -66,6 +69,7 @@ impl World {
             regions: BTreeMap::new(),
             sts: sts::State::default(),
             metadata_instance: settings.metadata_instance.clone(),
+            ccns: vpc::ccns::Ccns::default(),
         };
         Self { state, settings }
     }
@@ -93,6 +97,7 @@ impl World {
                     Event::Tke(event) => tke::happen(&mut local, event),
                     Event::Clb(event) => clb::happen(&mut local, event),
                     Event::Cbs(event) => cbs::happen(&mut local, event),
+                    Event::Vpc(event) => vpc::happen(&mut local, event),
                 }
             }
         }

@@ -24,8 +24,8 @@ pub(crate) struct Instance {
     pub(crate) state: State,
     pub(super) operation: Operation,
     pub(super) instance_type: String,
-    pub(super) cpu: u32,
-    pub(super) memory: u32,
+    pub(crate) cpu: u32,
+    pub(crate) memory: u32,
     pub(super) image_id: String,
     pub(super) os_name: String,
     pub(super) login_user: String,
@@ -41,8 +41,10 @@ pub(crate) struct Instance {
     pub(crate) subnet_id: String,
     pub(crate) private_ips: Vec<String>,
     pub(crate) public_ips: Vec<String>,
-    pub(super) internet: Internet,
+    pub(crate) internet: Internet,
     pub(crate) security_groups: Vec<String>,
+    /// The ids of its placement groups: one at most.
+    pub(super) placement_groups: Vec<String>,
     pub(super) tags: Vec<Tag>,
     pub(super) role: String,
     pub(super) jumbo_frames: bool,
@@ -61,8 +63,8 @@ pub(crate) struct Operation {
 /// How an instance reaches the internet. Bandwidth is in Mbit/s.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Internet {
-    pub(super) charge_type: String,
-    pub(super) bandwidth: i64,
+    pub(crate) charge_type: String,
+    pub(crate) bandwidth: i64,
     pub(super) public_ip: bool,
 }
 
@@ -106,6 +108,10 @@ impl State {
 impl Instance {
     pub(super) fn is_prepaid(&self) -> bool {
         self.charge_type == "PREPAID"
+    }
+
+    pub(super) fn is_windows(&self) -> bool {
+        self.os_name.starts_with("Windows")
     }
 
     fn show(&self, region: &Region) -> Value {
@@ -152,8 +158,8 @@ impl Instance {
             "LatestOperationState": self.operation.state,
             "LatestOperationRequestId": self.operation.request_id,
             "LatestOperationErrorMsg": null,
-            "DisasterRecoverGroupId": "",
-            "DisasterRecoverGroupIds": [],
+            "DisasterRecoverGroupId": self.placement_groups.first().map(String::as_str).unwrap_or_default(),
+            "DisasterRecoverGroupIds": self.placement_groups,
             "CamRoleName": self.role,
             "HpcClusterId": "",
             "DedicatedClusterId": "",

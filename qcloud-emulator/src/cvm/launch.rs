@@ -30,9 +30,10 @@ pub(super) fn launch(
     for (place, (id, address)) in addresses.into_iter().enumerate() {
         let instance = make(here, call, input, &order, place, (id, vpc_id.clone(), subnet_id.clone(), address));
         ids.push(instance.id.clone());
-        disks::make(here, input, order.image, &instance);
+        disks::make(here, input, &order.image, &instance);
         let id = instance.id.clone();
         here.region.cvm.instances.insert(id.clone(), instance);
+        vpc::make_primary(here, &id);
         lifecycle::plan(here, &id, Task::InstanceBoot, Outcome::Becomes(State::Running), &call.request_id);
     }
     Ok(ids)
@@ -109,8 +110,8 @@ fn make(
         instance_type: order.kind.name.to_owned(),
         cpu: order.kind.cpu,
         memory: order.kind.memory,
-        image_id: order.image.id.to_owned(),
-        os_name: order.image.os.to_owned(),
+        image_id: order.image.id.clone(),
+        os_name: order.image.os.clone(),
         login_user: if order.image.is_windows() { "Administrator" } else { "root" }.to_owned(),
         login_port: if order.image.is_windows() { 3389 } else { 22 },
         key_ids: input.login_settings.as_ref().and_then(|login| login.key_ids.clone()).unwrap_or_default(),
@@ -133,6 +134,7 @@ fn make(
             public_ip,
         },
         security_groups: order.security_groups.clone(),
+        placement_groups: input.disaster_recover_group_ids.clone().unwrap_or_default(),
         tags: order.tags.clone(),
         role: input.cam_role_name.clone().unwrap_or_default(),
         jumbo_frames: input.enable_jumbo_frame.unwrap_or_default(),

@@ -10,7 +10,7 @@ use crate::cbs;
 use crate::error::ApiError;
 use crate::settings::{BusyInstance, Settings, Task};
 use crate::tke;
-use crate::vpc::subnets;
+use crate::vpc::{self, subnets};
 use crate::world::{Event as WorldEvent, Local, World};
 
 /// An operation on an instance comes to its end.
@@ -55,6 +55,7 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
         Outcome::IsGone | Outcome::IsGoneWithPrepaidDisks => {
             if let Some(gone) = here.region.cvm.instances.remove(&event.instance) {
                 tke::instance_is_gone(here, &gone.id);
+                vpc::instance_gone(here, &gone);
                 for address in &gone.private_ips {
                     subnets::release(here.region, &gone.subnet_id, address);
                 }
@@ -88,8 +89,18 @@ pub(super) fn check_state(instance: &Instance, allowed: &[State], settings: &Set
     Err(ApiError::new(code, message))
 }
 
+/// The states in which an instance may be changed: a running one only when the request stops it.
+pub(super) fn changing(force_stop: Option<bool>) -> &'static [State] {
+    if force_stop == Some(true) { &[State::Running, State::Stopped] } else { &[State::Stopped] }
+}
+
+/// The state of an instance while it is changed, and afterwards: what runs is stopped for it.
+pub(super) fn stopping(instance: &Instance) -> (State, State) {
+    if instance.state == State::Running { (State::Stopping, State::Running) } else { (State::Stopped, State::Stopped) }
+}
+
 /// An operation on several instances: all of them are checked before any is touched.
-fn operate(
+pub(super) fn operate(
     here: &mut Local<'_>,
     call: &Call,
     ids: &[String],
@@ -210,12 +221,12 @@ pub(super) fn reset(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     }
     let input: Input = call.input()?;
     let mut here = world.local(call);
-    let image = input.image_id.as_deref().map(images::find).transpose()?;
+    let image = input.image_id.as_deref().map(|id| images::find(&here, id)).transpose()?;
     let ids = [input.instance_id];
     let answer = operate(&mut here, call, &ids, &[State::Running, State::Stopped], |instance| {
-        if let Some(image) = image {
-            instance.image_id = image.id.to_owned();
-            instance.os_name = image.os.to_owned();
+        if let Some(image) = &image {
+            instance.image_id.clone_from(&image.id);
+            instance.os_name.clone_from(&image.os);
         }
         if let Some(name) = &input.host_name {
             instance.host_name.clone_from(name);
