@@ -1,7 +1,9 @@
 """Builds every crate with each of its features alone, with none, and by itself with its tests, warnings denied.
 
-In a build of the whole workspace the crates switch on features for each other, and hide what one of them lacks. One feature of every crate is built per round, so that both cores have work. Features that switch on something in another crate get
-rounds of their own, because that crate would be shared within the round. `python3 .ci/features.py qcloud-cvm` builds only that crate's.
+In a build of the whole workspace the crates switch on features for each other, and hide what one of them lacks.
+One feature of every crate is built per round, so that both cores have work. Features that switch on something in another
+crate get rounds of their own, because that crate would be shared within the round. `python3 .ci/features.py qcloud-cvm`
+builds only that crate's.
 """
 
 import itertools

@@ -1,5 +1,5 @@
-"""Checks what `cargo metadata` tells about the workspace: that the crates can be published,
-keep to their layers and to the minimum Rust version, and are tested with all their features."""
+"""Checks what `cargo metadata` tells about the workspace: that the crates can be published, keep to their layers and to
+the minimum Rust version, and are tested with all their features."""
 
 import json
 import pathlib
@@ -8,11 +8,11 @@ import sys
 
 CLIENTS = {"qcloud-cvm", "qcloud-vpc", "qcloud-clb", "qcloud-cbs", "qcloud-container"}
 
-# What each published crate may depend on among the others (ARCHITECTURE.md, layers): core knows no service, a client knows no other client, and the
-# emulator, as an independent witness, knows neither.
+# What each published crate may depend on among the others (ARCHITECTURE.md, layers): core knows no service, a client knows
+# no other client, and the emulator, as an independent witness, knows neither.
 LAYERS = {"qcloud-core": set(), "qcloud-emulator": set()} | {client: {"qcloud-core"} for client in CLIENTS}
 
-# Besides these, tests may switch on features of the crate itself, and those of core and of a client may run against the emulator.
+# Besides these, tests may switch on features of the crate itself, and may run against the emulator.
 TEST_LAYERS = {name: layer | {name, "qcloud-emulator"} for name, layer in LAYERS.items()}
 
 LICENSE = "MIT OR Apache-2.0"
