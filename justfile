@@ -48,9 +48,9 @@ budget:
 package:
     cargo package --allow-dirty --workspace --exclude benches --exclude codegen --exclude conformance --exclude examples
 
-# The official Python SDK against the emulator.
+# The official Python SDK, tccli and the Node SDK against the emulator.
 python-sdk:
-    bash qcloud-emulator/tests/python_sdk.sh
+    bash qcloud-emulator/tests/official_clients/run.sh
 
 # The benchmarks; results and how to read them are in benches/README.md.
 bench:
