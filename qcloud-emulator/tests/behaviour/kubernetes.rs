@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, Refusal, Unsent, answer, text};
+use crate::client::{Client, Refusal, text};
 
 /// Seconds until a new cluster runs.
 pub(crate) const CREATED: u64 = 5;
@@ -16,8 +16,7 @@ impl Client {
 
     /// An action of the newer version.
     pub(crate) async fn tke2(&self, action: &str, parameters: Value) -> Result<Value, Refusal> {
-        let request = Unsent { version: "2022-05-01".to_owned(), ..self.unsent("tke", action, parameters) };
-        answer(&self.send(request).await)
+        self.call_version("tke", "2022-05-01", action, parameters).await
     }
 
     /// Orders a cluster with the pods' network 172.20.0.0/16; `more` adds parameters.
@@ -70,10 +69,6 @@ impl Client {
     /// The states of a cluster's nodes, one after the other.
     pub(crate) async fn node_states(&self, cluster: &str) -> Vec<String> {
         self.node_list(cluster).await.iter().map(|node| text(&node["InstanceState"])).collect()
-    }
-
-    pub(crate) async fn address(&self, instance: &str) -> String {
-        text(&self.instance(instance).await.unwrap()["PrivateIpAddresses"][0])
     }
 
     pub(crate) async fn cluster_state(&self, cluster: &str) -> String {
