@@ -18,6 +18,7 @@ mod identity;
 pub mod instances;
 mod provider_id;
 pub mod routes;
+pub mod load_balancers;
 
 pub use error::{ErrorKind, Exhausted, ProviderError, Result, Retry};
 pub use identity::ClusterIdentity;
