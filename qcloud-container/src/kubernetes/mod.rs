@@ -14,6 +14,7 @@
 
 mod error;
 mod identity;
+pub mod volumes;
 
 pub use error::{ErrorKind, Exhausted, ProviderError, Result, Retry};
 pub use identity::ClusterIdentity;
