@@ -8,7 +8,10 @@ use crate::credentials::Credential;
 use crate::emulator::Emulator;
 use crate::error::StartError;
 use crate::server::Server;
-use crate::settings::{BusyInstance, ClusterErrors, Quota, Settings, SignatureTime, Task, UnknownIds};
+use crate::settings::{
+    BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, Settings, SignatureTime, Task,
+    UnknownIds,
+};
 use crate::zones;
 
 /// The knobs of an [`Emulator`]. Each has a default, so that `Emulator::builder().start().await?` is a start.
@@ -94,7 +97,8 @@ impl Builder {
         self
     }
 
-    /// Nothing can be bought in this zone: `ResourceInsufficient.AvailabilityZoneSoldOut`.
+    /// Nothing can be bought in this zone: `ResourceInsufficient.AvailabilityZoneSoldOut`, for disks
+    /// `ResourceInsufficient`.
     pub fn sold_out_zone(mut self, zone: impl Into<String>) -> Self {
         self.settings.sold_out_zones.push(zone.into());
         self
@@ -103,6 +107,19 @@ impl Builder {
     /// Instances of this type cannot be bought anywhere: `ResourcesSoldOut.SpecifiedInstanceType`.
     pub fn sold_out_type(mut self, instance_type: impl Into<String>) -> Self {
         self.settings.sold_out_types.push(instance_type.into());
+        self
+    }
+
+    /// Disks of this type cannot be bought, grown or changed to in this zone: `ResourceInsufficient`.
+    pub fn sold_out_disk(mut self, zone: impl Into<String>, disk_type: impl Into<String>) -> Self {
+        self.settings.sold_out_disks.push((zone.into(), disk_type.into()));
+        self
+    }
+
+    /// Whether an attached disk can only be grown while its instance is stopped
+    /// (`UnsupportedOperation.InstanceNotStopped`), as with some instance types. Off by default.
+    pub fn resize_needs_stopped_instance(mut self, needed: bool) -> Self {
+        self.settings.resize_needs_stop = needed;
         self
     }
 
@@ -142,6 +159,31 @@ impl Builder {
     /// [`Emulator::serve_metadata_of`].
     pub fn metadata_instance(mut self, id: impl Into<String>) -> Self {
         self.settings.metadata_instance = Some(id.into());
+        self
+    }
+
+    /// How CLB says that a load balancer, a listener or a rule does not exist.
+    pub fn missing_balancer(mut self, answer: MissingBalancer) -> Self {
+        self.settings.missing_balancer = answer;
+        self
+    }
+
+    /// What new public load balancers are reached by.
+    pub fn public_address(mut self, kind: PublicAddress) -> Self {
+        self.settings.public_address = kind;
+        self
+    }
+
+    /// What the pages of `DescribeLoadBalancersDetail` count.
+    pub fn detail_pages(mut self, pages: DetailPages) -> Self {
+        self.settings.detail_pages = pages;
+        self
+    }
+
+    /// Binding this instance id or address to a listener fails: the task of `RegisterTargets`, or the listener in a
+    /// `BatchRegisterTargets`.
+    pub fn poisoned_target(mut self, instance_or_address: impl Into<String>) -> Self {
+        self.settings.poisoned_targets.push(instance_or_address.into());
         self
     }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The last moment the emulator knows: the end of the year 9999, so that every time prints as a date.
 const LAST: i64 = 253_402_300_799_000;
+/// How far UTC+8 is ahead of UTC, in milliseconds.
+const BEIJING_AHEAD: i64 = 8 * 3600 * 1000;
 
 /// What the emulator takes for the time.
 ///
@@ -116,6 +118,28 @@ impl Time {
         }
     }
 
+    /// From `2026-01-31 16:15:00` in UTC+8.
+    pub(crate) fn from_beijing(text: &str) -> Option<Self> {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().map(Self::of_beijing_clock)
+    }
+
+    /// From `2026-01-31T08:15:00+00:00` and the other forms of ISO 8601 that name their time zone.
+    pub(crate) fn from_iso(text: &str) -> Option<Self> {
+        let at = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(at.timestamp_millis().clamp(0, LAST)))
+    }
+
+    /// What a clock in UTC+8 shows: the clock that schedules go by.
+    pub(crate) fn beijing_clock(self) -> NaiveDateTime {
+        let ahead = chrono::TimeDelta::milliseconds(BEIJING_AHEAD);
+        self.utc().naive_utc().checked_add_signed(ahead).unwrap_or_default()
+    }
+
+    /// When a clock in UTC+8 shows this.
+    pub(crate) fn of_beijing_clock(shown: NaiveDateTime) -> Self {
+        Self(shown.and_utc().timestamp_millis().saturating_sub(BEIJING_AHEAD).clamp(0, LAST))
+    }
+
     /// `2026-01-31` in UTC, the date of a credential scope.
     pub(crate) fn date(self) -> String {
         self.utc().format("%Y-%m-%d").to_string()
@@ -149,6 +173,18 @@ mod tests {
         other.advance(Duration::from_secs(60));
         assert_eq!(clock.time().beijing(), "2019-02-26 00:45:25");
         assert_eq!(clock.time().http_date(), "Mon, 25 Feb 2019 16:45:25 GMT");
+    }
+
+    #[test]
+    fn written_times_are_read_back() {
+        let time = Time::from_seconds(1_551_113_065);
+        assert_eq!(Time::from_beijing(&time.beijing()), Some(time));
+        assert_eq!(Time::from_iso(&time.iso()), Some(time));
+        assert_eq!(Time::from_iso("2019-02-26T00:44:25+08:00"), Some(time));
+        assert_eq!(Time::of_beijing_clock(time.beijing_clock()), time);
+        for text in ["", "soon", "2019-02-26", "2019-02-30 00:00:00"] {
+            assert_eq!((Time::from_beijing(text), Time::from_iso(text)), (None, None), "{text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::builder::Builder;
 use crate::call::Call;
 use crate::calls::{CallRecord, Calls};
+use crate::clb::LoadBalancing;
 use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::data_path::{self, ServingRoute};
@@ -21,7 +22,7 @@ use crate::request::Incoming;
 use crate::settings::Settings;
 use crate::sts::Session;
 use crate::validate;
-use crate::world::World;
+use crate::world::{Local, World};
 
 /// A QCloud inside the process. Clones share the same state.
 ///
@@ -85,6 +86,22 @@ impl Emulator {
     /// The region that clients are advised to use. All others are there too.
     pub fn region(&self) -> &str {
         &self.inner.settings.region
+    }
+
+    /// The load balancers of a region, seen from beside the API: their data path, and what tests do to them. For a
+    /// region that there is not, nothing is reached.
+    pub fn load_balancing(&self, region: impl Into<String>) -> LoadBalancing {
+        LoadBalancing::new(self.clone(), region.into())
+    }
+
+    /// Looks into a region from beside the API, after everything has happened that is due; `None` when there is no such
+    /// region.
+    pub(crate) fn in_region<T>(&self, name: &str, look: impl FnOnce(&mut Local<'_>) -> T) -> Option<T> {
+        let region = crate::zones::region(name)?;
+        let mut world = self.world();
+        let now = self.inner.clock.time();
+        world.settle(now);
+        Some(look(&mut world.local_at(region.name, now)))
     }
 
     /// Answers one request: always with status 200 and the envelope of API 3.0, like the cloud.
@@ -196,9 +213,7 @@ impl Emulator {
     /// route table, or one of a cluster route table. `None` when the address is not reached, or `from` is neither the id
     /// of an instance nor of a subnet. The longest prefix wins, as in the cloud.
     pub fn serving_route(&self, from: &str, address: Ipv4Addr) -> Option<ServingRoute> {
-        let mut world = self.world();
-        world.settle(self.inner.clock.time());
-        world.state.regions.values().find_map(|region| data_path::serving_route(region, from, address))
+        self.present().state.regions.values().find_map(|region| data_path::serving_route(region, from, address))
     }
 
     /// Refuses a request of which nothing could be read.
@@ -230,6 +245,13 @@ impl Emulator {
             known.extend(self.world().state.sts.get(secret_id).map(Session::credential));
         }
         known
+    }
+
+    /// The world as it is now, for questions that no request asks.
+    pub(crate) fn present(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.settle(self.inner.clock.time());
+        world
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

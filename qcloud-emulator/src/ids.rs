@@ -59,6 +59,14 @@ impl Ids {
         word
     }
 
+    /// Random bytes.
+    pub(crate) fn random_bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(self.random);
+        let bytes = std::iter::repeat_with(|| random.u8(..)).take(count).collect();
+        self.random = random.get_seed();
+        bytes
+    }
+
     /// A public IPv4 address that no other call gets, until 131,072 were given.
     pub(crate) fn new_public_ip(&mut self) -> String {
         self.public = (self.public + 1) % PUBLIC_POOL_SIZE;

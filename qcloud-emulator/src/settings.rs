@@ -3,110 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Work that takes time in the cloud. How long it takes here is a knob:
-/// [`Builder::task_duration`](crate::Builder::task_duration).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Task {
-    /// From `RunInstances` to `RUNNING`.
-    InstanceBoot,
-    /// From `STOPPED` to `RUNNING`.
-    InstanceStart,
-    /// From `RUNNING` to `STOPPED`.
-    InstanceStop,
-    /// From `RUNNING` over `REBOOTING` to `RUNNING`.
-    InstanceReboot,
-    /// From `TerminateInstances` until the instance is gone, or in the recycle bin when it is prepaid.
-    InstanceTerminate,
-    /// A reinstallation by `ResetInstance`.
-    InstanceReset,
-    /// From `CreateCluster` until the cluster is `Running`.
-    ClusterCreate,
-    /// From `DeleteCluster` until the cluster is gone.
-    ClusterDelete,
-    /// From a running instance to a running node.
-    NodeInitialize,
-    /// From the creation of a node pool until it is `normal` and begins to scale.
-    NodePoolCreate,
-    /// From a change of a node pool's size until its instances are ordered or given back. A pool whose instances cannot
-    /// be had tries again after this long, and then twice as long each time.
-    NodePoolScale,
-    /// From the deletion of a node pool until it is gone.
-    NodePoolDelete,
-    /// Opening or closing a cluster's endpoint.
-    ClusterEndpoint,
-}
-
-impl Task {
-    /// Every task, for a test that sets all of them.
-    pub const ALL: [Self; 13] = [
-        Self::InstanceBoot,
-        Self::InstanceStart,
-        Self::InstanceStop,
-        Self::InstanceReboot,
-        Self::InstanceTerminate,
-        Self::InstanceReset,
-        Self::ClusterCreate,
-        Self::ClusterDelete,
-        Self::NodeInitialize,
-        Self::NodePoolCreate,
-        Self::NodePoolScale,
-        Self::NodePoolDelete,
-        Self::ClusterEndpoint,
-    ];
-
-    /// How long the task takes unless the knob says otherwise: shorter than the real thing, long enough to be seen.
-    pub const fn default_duration(self) -> Duration {
-        match self {
-            Self::InstanceBoot | Self::InstanceReboot => Duration::from_secs(2),
-            Self::InstanceStart | Self::InstanceStop | Self::InstanceTerminate => Duration::from_secs(1),
-            Self::InstanceReset | Self::ClusterEndpoint => Duration::from_secs(3),
-            Self::ClusterCreate => Duration::from_secs(5),
-            Self::ClusterDelete | Self::NodeInitialize | Self::NodePoolDelete => Duration::from_secs(2),
-            Self::NodePoolCreate | Self::NodePoolScale => Duration::from_secs(1),
-        }
-    }
-}
-
-/// How much of something an account may have: [`Builder::quota`](crate::Builder::quota).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Quota {
-    /// Instances in one zone (`LimitExceeded.CvmInstanceQuota`).
-    InstancesPerZone,
-    /// VPCs in one region.
-    VpcsPerRegion,
-    /// Subnets in one VPC.
-    SubnetsPerVpc,
-    /// Route tables in one VPC, its default one among them.
-    RouteTablesPerVpc,
-    /// Routes in one route table.
-    RoutesPerTable,
-    /// Security groups in one region.
-    SecurityGroupsPerRegion,
-    /// Policies of one direction in one security group.
-    PoliciesPerDirection,
-    /// Clusters in one region (`QuotaMaxClsLimit`).
-    ClustersPerRegion,
-    /// Nodes in one cluster (`QuotaMaxNodLimit`).
-    NodesPerCluster,
-    /// Cluster route tables in one region, those of clusters among them (`InternalError.QuotaMaxRtLimit`).
-    ClusterRouteTablesPerRegion,
-}
-
-impl Quota {
-    /// The quota that a new account has; the one for instances is larger than a real one, so that load tests fit.
-    pub const fn default_limit(self) -> usize {
-        match self {
-            Self::InstancesPerZone => 10_000,
-            Self::VpcsPerRegion | Self::ClustersPerRegion => 20,
-            Self::SubnetsPerVpc | Self::PoliciesPerDirection => 100,
-            Self::RouteTablesPerVpc => 10,
-            Self::RoutesPerTable | Self::SecurityGroupsPerRegion | Self::ClusterRouteTablesPerRegion => 50,
-            Self::NodesPerCluster => 5_000,
-        }
-    }
-}
+pub use crate::quota::Quota;
+pub use crate::task::Task;
 
 /// Which error an instance gives that is in the middle of another operation. The documentation allows all three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -144,6 +42,41 @@ pub enum UnknownIds {
     Refuse,
 }
 
+/// How CLB says that a load balancer, a listener or a rule does not exist. The cloud does it both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum MissingBalancer {
+    /// With a code of its own where the documentation of the action lists one, else with `InvalidParameter`.
+    #[default]
+    ByAction,
+    /// With `InvalidParameter.LBIdNotFound`, `.ListenerIdNotFound` and `.LocationNotFound` in every action.
+    OwnCode,
+    /// With `InvalidParameter` in every action; only the message tells.
+    Plain,
+}
+
+/// What new public IPv4 load balancers are reached by, unless `DynamicVip` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PublicAddress {
+    /// A fixed address.
+    #[default]
+    Vip,
+    /// A domain name, and no address that answers show.
+    Domain,
+}
+
+/// What `Limit`, `Offset` and `TotalCount` of `DescribeLoadBalancersDetail` count. The documentation leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DetailPages {
+    /// Rows.
+    #[default]
+    Rows,
+    /// Load balancers: a page has all the rows of each.
+    LoadBalancers,
+}
+
 /// Against which clock the age of a signature is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -179,6 +112,13 @@ pub(crate) struct Settings {
     pub(crate) quotas: BTreeMap<Quota, usize>,
     pub(crate) sold_out_zones: Vec<String>,
     pub(crate) sold_out_types: Vec<String>,
+    pub(crate) missing_balancer: MissingBalancer,
+    pub(crate) public_address: PublicAddress,
+    pub(crate) detail_pages: DetailPages,
+    pub(crate) poisoned_targets: Vec<String>,
+    /// Zones and disk types.
+    pub(crate) sold_out_disks: Vec<(String, String)>,
+    pub(crate) resize_needs_stop: bool,
 }
 
 impl Default for Settings {
@@ -201,6 +141,12 @@ impl Default for Settings {
             quotas: BTreeMap::new(),
             sold_out_zones: Vec::new(),
             sold_out_types: Vec::new(),
+            missing_balancer: MissingBalancer::default(),
+            public_address: PublicAddress::default(),
+            detail_pages: DetailPages::default(),
+            poisoned_targets: Vec::new(),
+            sold_out_disks: Vec::new(),
+            resize_needs_stop: false,
         }
     }
 }

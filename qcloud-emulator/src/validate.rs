@@ -32,6 +32,12 @@ const REQUIRED_BY_THE_ACTION: &[(&str, &str)] = &[
 const NULL_IN_ANSWERS: &[(&str, &str)] = &[
     // Postpaid instances have no end.
     ("Instance", "ExpiredTime"),
+    // Listeners have targets of their own, or rules that have them.
+    ("ListenerBackend", "Rules"),
+    ("ListenerBackend", "Targets"),
+    // An elastic IP that is bound to nothing.
+    ("Address", "NetworkInterfaceId"),
+    ("Address", "PrivateAddressIp"),
 ];
 
 /// Checks the parameters of an action, leaves out those that are null and gives all others the type that the model

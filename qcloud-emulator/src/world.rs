@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) sts: sts::State,
     /// The instance whose point of view the metadata server takes.
     pub(crate) metadata_instance: Option<String>,
+    /// The networks between regions: they belong to none.
+    pub(crate) ccns: vpc::ccns::Ccns,
 }
 
 /// One region: a world of its own.
@@ -45,6 +47,9 @@ pub(crate) struct Region {
 pub(crate) enum Event {
     Cvm(cvm::Event),
     Tke(tke::Event),
+    Clb(clb::Event),
+    Cbs(cbs::Event),
+    Vpc(vpc::Event),
 }
 
 /// The region of a call, with what a handler needs beside it.
@@ -64,14 +69,20 @@ impl World {
             regions: BTreeMap::new(),
             sts: sts::State::default(),
             metadata_instance: settings.metadata_instance.clone(),
+            ccns: vpc::ccns::Ccns::default(),
         };
         Self { state, settings }
     }
 
     /// The region that the call is for.
     pub(crate) fn local(&mut self, call: &Call) -> Local<'_> {
-        let region = self.state.regions.entry(call.region.to_owned()).or_default();
-        Local { name: call.region, region, ids: &mut self.state.ids, settings: &self.settings, now: call.now }
+        self.local_at(call.region, call.now)
+    }
+
+    /// The region of this name.
+    pub(crate) fn local_at(&mut self, name: &'static str, now: Time) -> Local<'_> {
+        let region = self.state.regions.entry(name.to_owned()).or_default();
+        Local { name, region, ids: &mut self.state.ids, settings: &self.settings, now }
     }
 
     /// Lets everything happen that is due at `now`, in the order of its time.
@@ -84,6 +95,9 @@ impl World {
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
                     Event::Tke(event) => tke::happen(&mut local, event),
+                    Event::Clb(event) => clb::happen(&mut local, event),
+                    Event::Cbs(event) => cbs::happen(&mut local, event),
+                    Event::Vpc(event) => vpc::happen(&mut local, event),
                 }
             }
         }

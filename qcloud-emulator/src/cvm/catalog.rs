@@ -19,7 +19,7 @@ pub(super) struct InstanceType {
     pub(super) cpu: u32,
     pub(super) memory: u32,
     pub(super) gpu: u32,
-    price: f64,
+    pub(super) price: f64,
 }
 
 const fn of(
@@ -58,6 +58,13 @@ static TYPES: &[InstanceType] = &[
 /// The type of this name.
 pub(super) fn find(name: &str) -> Option<&'static InstanceType> {
     TYPES.iter().find(|kind| kind.name == name)
+}
+
+/// The families, each once, with their titles.
+pub(super) fn families() -> Vec<(&'static str, &'static str)> {
+    let mut families: Vec<(&str, &str)> = TYPES.iter().map(|kind| (kind.family, kind.title)).collect();
+    families.dedup();
+    families
 }
 
 /// What an instance gets when the request names no type: the first that is not sold out.

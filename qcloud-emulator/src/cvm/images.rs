@@ -1,102 +1,123 @@
-//! Images: a few public ones, the same in every region.
+//! Images: a few public ones, the same in every region, and those of one's own.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{LISTS, catalog};
 use crate::call::Call;
+use crate::clock::Time;
 use crate::error::ApiError;
 use crate::listing::{self, Filter, Filters, Page};
-use crate::world::World;
+use crate::tags::Tag;
+use crate::world::{Local, World};
 
 /// An image.
-#[derive(Debug)]
-pub(super) struct Image {
-    pub(super) id: &'static str,
-    pub(super) os: &'static str,
-    platform: &'static str,
-    size: u32,
-    created: &'static str,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) os: String,
+    pub(super) platform: String,
+    /// In GiB.
+    pub(super) size: i64,
+    pub(super) created: String,
+    /// From when it can be used, for images of one's own.
+    pub(super) ready: Option<Time>,
+    pub(super) tags: Vec<Tag>,
 }
 
-static IMAGES: &[Image] = &[
-    Image {
-        id: "img-9qrfy1xt",
-        os: "TencentOS Server 3.1 (TK4)",
-        platform: "TencentOS",
-        size: 20,
-        created: "2021-08-18T07:37:02Z",
-    },
-    Image {
-        id: "img-487zeit5",
-        os: "Ubuntu Server 22.04 LTS 64bit",
-        platform: "Ubuntu",
-        size: 20,
-        created: "2022-05-12T03:10:37Z",
-    },
-    Image {
-        id: "img-mmytdhbn",
-        os: "Ubuntu Server 24.04 LTS 64bit",
-        platform: "Ubuntu",
-        size: 20,
-        created: "2024-05-29T08:21:12Z",
-    },
-    Image {
-        id: "img-4cmp1f33",
-        os: "Debian 11.1 64bit",
-        platform: "Debian",
-        size: 20,
-        created: "2021-11-23T06:50:19Z",
-    },
-    Image { id: "img-l8og963d", os: "CentOS 7.9 64bit", platform: "CentOS", size: 20, created: "2021-01-05T10:30:17Z" },
-    Image {
-        id: "img-9id7emv7",
-        os: "Windows Server 2022 Datacenter 64bit",
-        platform: "Windows",
-        size: 50,
-        created: "2022-03-15T02:42:35Z",
-    },
+/// A public image: its id, operating system, platform, size in GiB, and the time it was made.
+type Public = (&'static str, &'static str, &'static str, i64, &'static str);
+
+static PUBLIC: &[Public] = &[
+    ("img-9qrfy1xt", "TencentOS Server 3.1 (TK4)", "TencentOS", 20, "2021-08-18T07:37:02Z"),
+    ("img-487zeit5", "Ubuntu Server 22.04 LTS 64bit", "Ubuntu", 20, "2022-05-12T03:10:37Z"),
+    ("img-mmytdhbn", "Ubuntu Server 24.04 LTS 64bit", "Ubuntu", 20, "2024-05-29T08:21:12Z"),
+    ("img-4cmp1f33", "Debian 11.1 64bit", "Debian", 20, "2021-11-23T06:50:19Z"),
+    ("img-l8og963d", "CentOS 7.9 64bit", "CentOS", 20, "2021-01-05T10:30:17Z"),
+    ("img-9id7emv7", "Windows Server 2022 Datacenter 64bit", "Windows", 50, "2022-03-15T02:42:35Z"),
 ];
 
 impl Image {
+    fn public((id, os, platform, size, created): &Public) -> Self {
+        Self {
+            id: (*id).to_owned(),
+            name: (*os).to_owned(),
+            description: (*os).to_owned(),
+            os: (*os).to_owned(),
+            platform: (*platform).to_owned(),
+            size: *size,
+            created: (*created).to_owned(),
+            ready: None,
+            tags: Vec::new(),
+        }
+    }
+
     pub(super) fn is_windows(&self) -> bool {
         self.platform == "Windows"
     }
 
-    fn show(&self) -> Value {
+    pub(super) fn is_ready(&self, now: Time) -> bool {
+        self.ready.is_none_or(|ready| ready <= now)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.ready.is_none() { "PUBLIC_IMAGE" } else { "PRIVATE_IMAGE" }
+    }
+
+    fn show(&self, now: Time) -> Value {
+        let public = self.ready.is_none();
         json!({
             "ImageId": self.id,
-            "ImageName": self.os,
+            "ImageName": self.name,
             "OsName": self.os,
-            "ImageType": "PUBLIC_IMAGE",
+            "ImageType": self.kind(),
             "CreatedTime": self.created,
-            "ImageDescription": self.os,
+            "ImageDescription": self.description,
             "ImageSize": self.size,
             "Architecture": "x86_64",
-            "ImageState": "NORMAL",
+            "ImageState": if self.is_ready(now) { "NORMAL" } else { "CREATING" },
             "Platform": self.platform,
-            "ImageCreator": "",
-            "ImageSource": "OFFICIAL",
+            "ImageCreator": if public { "" } else { "100000000001" },
+            "ImageSource": if public { "OFFICIAL" } else { "CREATE_IMAGE" },
             "SyncPercent": null,
             "IsSupportCloudinit": true,
             "SnapshotSet": [],
-            "Tags": [],
+            "Tags": self.tags,
             "LicenseType": "TencentCloud",
         })
     }
 }
 
+/// Whether the id is one of a public image.
+pub(super) fn is_public(id: &str) -> bool {
+    PUBLIC.iter().any(|public| public.0 == id)
+}
+
+/// The platform of an operating system.
+pub(super) fn platform_of(os: &str) -> String {
+    PUBLIC.iter().find(|public| public.1 == os).map(|public| public.2).unwrap_or("Other Linux").to_owned()
+}
+
 /// The image of this id, or the error that `RunInstances` gives.
-pub(super) fn find(id: &str) -> Result<&'static Image, ApiError> {
+pub(super) fn find(here: &Local<'_>, id: &str) -> Result<Image, ApiError> {
     listing::check_id(("ImageId", id), "img", "InvalidImageId.Malformed")?;
-    IMAGES.iter().find(|image| image.id == id).ok_or_else(|| {
-        let known: Vec<&str> = IMAGES.iter().map(|image| image.id).collect();
-        let message = format!("`ImageId`: the image `{id}` does not exist. There are {}.", known.join(", "));
+    if let Some(image) = here.region.cvm.images.get(id) {
+        if !image.is_ready(here.now) {
+            let message = format!("`ImageId`: the image `{id}` is CREATING: wait until it is NORMAL.");
+            return Err(ApiError::new("InvalidParameterValue.InvalidImageState", message));
+        }
+        return Ok(image.clone());
+    }
+    PUBLIC.iter().find(|public| public.0 == id).map(Image::public).ok_or_else(|| {
+        let known: Vec<&str> = PUBLIC.iter().map(|public| public.0).collect();
+        let message = format!("`ImageId`: the image `{id}` does not exist. Public ones are {}.", known.join(", "));
         ApiError::new("InvalidImageId.NotFound", message)
     })
 }
 
-pub(super) fn describe(_: &mut World, call: &Call) -> Result<Value, ApiError> {
+pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -122,15 +143,18 @@ pub(super) fn describe(_: &mut World, call: &Call) -> Result<Value, ApiError> {
         return Err(ApiError::new("InvalidParameterValue.InstanceTypeNotFound", message));
     }
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let (total, images) = page.cut(IMAGES.iter().filter(|image| {
-        (ids.is_empty() || ids.iter().any(|id| id == image.id))
-            && filters.accept(&[], |name, value| match name {
+    let here = world.local(call);
+    let public: Vec<Image> = PUBLIC.iter().map(Image::public).collect();
+    let (total, images) = page.cut(public.iter().chain(here.region.cvm.images.values()).filter(|image| {
+        (ids.is_empty() || ids.contains(&image.id))
+            && filters.accept(&image.tags, |name, value| match name {
                 "image-id" => image.id == value,
-                "image-type" => value == "PUBLIC_IMAGE",
-                "image-name" => image.os.contains(value),
+                "image-type" => image.kind() == value,
+                "image-name" => image.name.contains(value),
                 "platform" => image.platform.contains(value),
                 _ => false,
             })
     }));
-    Ok(json!({ "TotalCount": total, "ImageSet": images.into_iter().map(Image::show).collect::<Vec<_>>() }))
+    let images: Vec<Value> = images.into_iter().map(|image| image.show(here.now)).collect();
+    Ok(json!({ "TotalCount": total, "ImageSet": images }))
 }

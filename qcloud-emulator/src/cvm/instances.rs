@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::LISTS;
+use super::{LISTS, disks};
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
@@ -17,22 +17,22 @@ use crate::world::{Local, Region, World};
 pub(crate) struct Instance {
     pub(crate) id: String,
     pub(super) uuid: String,
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) host_name: String,
     pub(crate) zone: String,
     pub(super) project_id: i64,
     pub(crate) state: State,
     pub(super) operation: Operation,
     pub(super) instance_type: String,
-    pub(super) cpu: u32,
-    pub(super) memory: u32,
+    pub(crate) cpu: u32,
+    pub(crate) memory: u32,
     pub(super) image_id: String,
     pub(super) os_name: String,
     pub(super) login_user: String,
     pub(super) login_port: u32,
     pub(super) key_ids: Vec<String>,
-    pub(super) charge_type: String,
-    pub(super) renew_flag: String,
+    pub(crate) charge_type: String,
+    pub(crate) renew_flag: String,
     pub(super) stopped_mode: String,
     /// Whether it is a prepaid instance that was given back and waits in the recycle bin.
     pub(super) isolated: bool,
@@ -41,15 +41,15 @@ pub(crate) struct Instance {
     pub(crate) subnet_id: String,
     pub(crate) private_ips: Vec<String>,
     pub(crate) public_ips: Vec<String>,
-    pub(super) internet: Internet,
+    pub(crate) internet: Internet,
     pub(crate) security_groups: Vec<String>,
-    pub(super) system_disk: Disk,
-    pub(super) data_disks: Vec<Disk>,
+    /// The ids of its placement groups: one at most.
+    pub(super) placement_groups: Vec<String>,
     pub(super) tags: Vec<Tag>,
     pub(super) role: String,
     pub(super) jumbo_frames: bool,
     pub(super) created: Time,
-    pub(super) expires: Option<Time>,
+    pub(crate) expires: Option<Time>,
 }
 
 /// The latest operation on an instance.
@@ -63,21 +63,9 @@ pub(crate) struct Operation {
 /// How an instance reaches the internet. Bandwidth is in Mbit/s.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Internet {
-    pub(super) charge_type: String,
-    pub(super) bandwidth: i64,
+    pub(crate) charge_type: String,
+    pub(crate) bandwidth: i64,
     pub(super) public_ip: bool,
-}
-
-/// A disk that came with the instance. Sizes are in GiB.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Disk {
-    pub(super) id: String,
-    pub(super) kind: String,
-    pub(super) size: i64,
-    pub(super) name: String,
-    pub(super) delete_with_instance: bool,
-    pub(super) encrypted: bool,
-    pub(super) snapshot_id: String,
 }
 
 /// The state of an instance.
@@ -122,23 +110,11 @@ impl Instance {
         self.charge_type == "PREPAID"
     }
 
-    fn show(&self) -> Value {
-        let data_disks: Vec<Value> = self
-            .data_disks
-            .iter()
-            .map(|disk| {
-                json!({
-                    "DiskId": disk.id,
-                    "DiskType": disk.kind,
-                    "DiskSize": disk.size,
-                    "DiskName": disk.name,
-                    "DeleteWithInstance": disk.delete_with_instance,
-                    "Encrypt": disk.encrypted,
-                    "KmsKeyId": null,
-                    "SnapshotId": disk.snapshot_id,
-                })
-            })
-            .collect();
+    pub(super) fn is_windows(&self) -> bool {
+        self.os_name.starts_with("Windows")
+    }
+
+    fn show(&self, region: &Region) -> Value {
         let stopped = matches!(self.state, State::Stopped | State::Shutdown);
         json!({
             "Placement": { "Zone": self.zone, "ProjectId": self.project_id, "HostId": "" },
@@ -157,15 +133,8 @@ impl Instance {
             "StopChargingMode": if stopped { self.stopped_mode.as_str() } else { "NOT_APPLICABLE" },
             "CreatedTime": self.created.iso(),
             "ExpiredTime": self.expires.map(Time::iso),
-            "SystemDisk": {
-                "DiskId": self.system_disk.id,
-                "DiskType": self.system_disk.kind,
-                "DiskSize": self.system_disk.size,
-                "DiskName": self.system_disk.name,
-                "Encrypt": false,
-                "KmsKeyId": "",
-            },
-            "DataDisks": data_disks,
+            "SystemDisk": disks::show_system(region, &self.id),
+            "DataDisks": disks::show_data(region, &self.id),
             "PrivateIpAddresses": self.private_ips,
             // The cloud has null here, not an empty list.
             "PublicIpAddresses": Some(&self.public_ips).filter(|addresses| !addresses.is_empty()),
@@ -189,8 +158,8 @@ impl Instance {
             "LatestOperationState": self.operation.state,
             "LatestOperationRequestId": self.operation.request_id,
             "LatestOperationErrorMsg": null,
-            "DisasterRecoverGroupId": "",
-            "DisasterRecoverGroupIds": [],
+            "DisasterRecoverGroupId": self.placement_groups.first().map(String::as_str).unwrap_or_default(),
+            "DisasterRecoverGroupIds": self.placement_groups,
             "CamRoleName": self.role,
             "HpcClusterId": "",
             "DedicatedClusterId": "",
@@ -264,7 +233,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         (ids.is_empty() || ids.contains(&instance.id))
             && filters.accept(&instance.tags, |name, value| fits(instance, name, value))
     }));
-    Ok(json!({ "TotalCount": total, "InstanceSet": instances.into_iter().map(Instance::show).collect::<Vec<_>>() }))
+    let shown: Vec<Value> = instances.into_iter().map(|instance| instance.show(here.region)).collect();
+    Ok(json!({ "TotalCount": total, "InstanceSet": shown }))
 }
 
 /// Filters whose values have a form that is checked.

@@ -1,9 +1,9 @@
 //! Making the instances of a checked request.
 
-use super::instances::{Disk, Instance, Internet, Operation, State};
+use super::instances::{Instance, Internet, Operation, State};
 use super::lifecycle::{self, Outcome};
-use super::names;
-use super::run::{GivenDisk, Input, Order};
+use super::run::{Input, Order};
+use super::{disks, names};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::settings::Task;
@@ -30,8 +30,10 @@ pub(super) fn launch(
     for (place, (id, address)) in addresses.into_iter().enumerate() {
         let instance = make(here, call, input, &order, place, (id, vpc_id.clone(), subnet_id.clone(), address));
         ids.push(instance.id.clone());
+        disks::make(here, input, &order.image, &instance);
         let id = instance.id.clone();
         here.region.cvm.instances.insert(id.clone(), instance);
+        vpc::make_primary(here, &id);
         lifecycle::plan(here, &id, Task::InstanceBoot, Outcome::Becomes(State::Running), &call.request_id);
     }
     Ok(ids)
@@ -91,9 +93,6 @@ fn make(
     let internet = input.internet_accessible.as_ref();
     let bandwidth = internet.and_then(|internet| internet.internet_max_bandwidth_out).unwrap_or_default();
     let public_ip = bandwidth > 0 && internet.and_then(|internet| internet.public_ip_assigned).unwrap_or(true);
-    let system_disk = input.system_disk.as_ref();
-    let system_disk = disk(here, system_disk, if order.image.is_windows() { 50 } else { 20 });
-    let data_disks = input.data_disks.iter().map(|given| disk(here, Some(given), 10)).collect();
     let prepaid = input.instance_charge_prepaid.as_ref().filter(|_| order.charge_type == "PREPAID");
     let months = prepaid.and_then(|prepaid| u32::try_from(prepaid.period).ok());
     Instance {
@@ -111,8 +110,8 @@ fn make(
         instance_type: order.kind.name.to_owned(),
         cpu: order.kind.cpu,
         memory: order.kind.memory,
-        image_id: order.image.id.to_owned(),
-        os_name: order.image.os.to_owned(),
+        image_id: order.image.id.clone(),
+        os_name: order.image.os.clone(),
         login_user: if order.image.is_windows() { "Administrator" } else { "root" }.to_owned(),
         login_port: if order.image.is_windows() { 3389 } else { 22 },
         key_ids: input.login_settings.as_ref().and_then(|login| login.key_ids.clone()).unwrap_or_default(),
@@ -135,25 +134,12 @@ fn make(
             public_ip,
         },
         security_groups: order.security_groups.clone(),
-        system_disk,
-        data_disks,
+        placement_groups: input.disaster_recover_group_ids.clone().unwrap_or_default(),
         tags: order.tags.clone(),
         role: input.cam_role_name.clone().unwrap_or_default(),
         jumbo_frames: input.enable_jumbo_frame.unwrap_or_default(),
         created: here.now,
         expires: months.map(|months| here.now.months_later(months)),
         id,
-    }
-}
-
-fn disk(here: &mut Local<'_>, given: Option<&GivenDisk>, default_size: i64) -> Disk {
-    Disk {
-        id: here.ids.new_id("disk"),
-        kind: given.and_then(|disk| disk.disk_type.clone()).unwrap_or_else(|| "CLOUD_PREMIUM".to_owned()),
-        size: given.and_then(|disk| disk.disk_size).unwrap_or(default_size),
-        name: given.and_then(|disk| disk.disk_name.clone()).unwrap_or_default(),
-        delete_with_instance: given.and_then(|disk| disk.delete_with_instance).unwrap_or(true),
-        encrypted: given.and_then(|disk| disk.encrypt).unwrap_or_default(),
-        snapshot_id: given.and_then(|disk| disk.snapshot_id.clone()).unwrap_or_default(),
     }
 }

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::images;
 use super::instances::{Instance, Operation, State, named};
 use crate::call::Call;
+use crate::cbs;
 use crate::error::ApiError;
 use crate::settings::{BusyInstance, Settings, Task};
 use crate::tke;
-use crate::vpc::subnets;
+use crate::vpc::{self, subnets};
 use crate::world::{Event as WorldEvent, Local, World};
 
 /// An operation on an instance comes to its end.
@@ -28,6 +29,7 @@ pub(super) enum Outcome {
     /// A prepaid instance goes to the recycle bin.
     IsIsolated,
     IsGone,
+    IsGoneWithPrepaidDisks,
 }
 
 /// Plans the end of an operation.
@@ -50,12 +52,14 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
             instance.state = State::Shutdown;
             instance.isolated = true;
         }
-        Outcome::IsGone => {
+        Outcome::IsGone | Outcome::IsGoneWithPrepaidDisks => {
             if let Some(gone) = here.region.cvm.instances.remove(&event.instance) {
                 tke::instance_is_gone(here, &gone.id);
+                vpc::instance_gone(here, &gone);
                 for address in &gone.private_ips {
                     subnets::release(here.region, &gone.subnet_id, address);
                 }
+                cbs::release(here, &gone.id, event.outcome == Outcome::IsGoneWithPrepaidDisks);
             }
         }
     }
@@ -85,8 +89,18 @@ pub(super) fn check_state(instance: &Instance, allowed: &[State], settings: &Set
     Err(ApiError::new(code, message))
 }
 
+/// The states in which an instance may be changed: a running one only when the request stops it.
+pub(super) fn changing(force_stop: Option<bool>) -> &'static [State] {
+    if force_stop == Some(true) { &[State::Running, State::Stopped] } else { &[State::Stopped] }
+}
+
+/// The state of an instance while it is changed, and afterwards: what runs is stopped for it.
+pub(super) fn stopping(instance: &Instance) -> (State, State) {
+    if instance.state == State::Running { (State::Stopping, State::Running) } else { (State::Stopped, State::Stopped) }
+}
+
 /// An operation on several instances: all of them are checked before any is touched.
-fn operate(
+pub(super) fn operate(
     here: &mut Local<'_>,
     call: &Call,
     ids: &[String],
@@ -120,6 +134,7 @@ struct Input {
     force_reboot: Option<bool>,
     stop_type: Option<String>,
     stopped_mode: Option<String>,
+    release_prepaid_data_disks: Option<bool>,
 }
 
 impl Input {
@@ -177,13 +192,15 @@ pub(super) fn terminate(world: &mut World, call: &Call) -> Result<Value, ApiErro
         );
         return Err(ApiError::new("UnsupportedOperation.InstancesProtected", message));
     }
+    let with_disks = input.release_prepaid_data_disks == Some(true);
+    let gone = if with_disks { Outcome::IsGoneWithPrepaidDisks } else { Outcome::IsGone };
     let allowed = [State::Running, State::Stopped, State::Shutdown];
     operate(&mut here, call, &input.instance_ids, &allowed, |instance| {
         // A prepaid instance first goes to the recycle bin, and from there when it is terminated once more.
         if instance.is_prepaid() && !instance.isolated {
             (State::Stopping, Task::InstanceTerminate, Outcome::IsIsolated)
         } else {
-            (State::Terminating, Task::InstanceTerminate, Outcome::IsGone)
+            (State::Terminating, Task::InstanceTerminate, gone)
         }
     })
 }
@@ -204,19 +221,20 @@ pub(super) fn reset(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     }
     let input: Input = call.input()?;
     let mut here = world.local(call);
-    let image = input.image_id.as_deref().map(images::find).transpose()?;
+    let image = input.image_id.as_deref().map(|id| images::find(&here, id)).transpose()?;
     let ids = [input.instance_id];
-    operate(&mut here, call, &ids, &[State::Running, State::Stopped], |instance| {
-        if let Some(image) = image {
-            instance.image_id = image.id.to_owned();
-            instance.os_name = image.os.to_owned();
-        }
-        if let Some(size) = input.system_disk.as_ref().and_then(|disk| disk.disk_size) {
-            instance.system_disk.size = size.max(instance.system_disk.size);
+    let answer = operate(&mut here, call, &ids, &[State::Running, State::Stopped], |instance| {
+        if let Some(image) = &image {
+            instance.image_id.clone_from(&image.id);
+            instance.os_name.clone_from(&image.os);
         }
         if let Some(name) = &input.host_name {
             instance.host_name.clone_from(name);
         }
         (State::Rebooting, Task::InstanceReset, Outcome::Becomes(State::Running))
-    })
+    })?;
+    if let (Some(size), [id]) = (input.system_disk.as_ref().and_then(|disk| disk.disk_size), &ids) {
+        cbs::grow_system_disk(here.region, id, size);
+    }
+    Ok(answer)
 }

@@ -5,18 +5,28 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Action, Api};
+use crate::error::ApiError;
 use crate::listing::Dialect;
 use crate::table::Table;
+use crate::tags::{self, Tag};
 
+mod billing;
 mod catalog;
+mod disks;
 mod images;
-mod instances;
+mod instance_changes;
+pub(crate) mod instances;
+mod key_material;
+mod key_pairs;
 mod launch;
 mod lifecycle;
 mod locations;
 mod modify;
 mod names;
 mod on_behalf;
+mod own_images;
+mod placement_groups;
+mod quotas;
 mod run;
 
 pub(crate) use instances::{Instance, State as InstanceState};
@@ -41,6 +51,37 @@ const ACTIONS: &[Action] = &[
     Action::new("DescribeInstanceTypeConfigs", catalog::describe_configs),
     Action::new("DescribeZoneInstanceConfigInfos", catalog::describe_zone_configs),
     Action::new("DescribeImages", images::describe),
+    Action::new("CreateImage", own_images::create),
+    Action::new("ModifyImageAttribute", own_images::modify),
+    Action::new("DeleteImages", own_images::delete),
+    Action::new("DescribeImageQuota", own_images::describe_quota),
+    Action::new("CreateKeyPair", key_pairs::create),
+    Action::new("ImportKeyPair", key_pairs::import),
+    Action::new("DescribeKeyPairs", key_pairs::describe),
+    Action::new("ModifyKeyPairAttribute", key_pairs::modify),
+    Action::new("DeleteKeyPairs", key_pairs::delete),
+    Action::new("AssociateInstancesKeyPairs", key_pairs::associate),
+    Action::new("DisassociateInstancesKeyPairs", key_pairs::disassociate),
+    Action::new("AssociateSecurityGroups", instance_changes::add_groups),
+    Action::new("DisassociateSecurityGroups", instance_changes::remove_groups),
+    Action::new("ResetInstancesPassword", instance_changes::reset_password),
+    Action::new("ResetInstancesType", instance_changes::reset_type),
+    Action::new("ModifyInstancesProject", instance_changes::set_project),
+    Action::new("ModifyInstancesVpcAttribute", instance_changes::move_network),
+    Action::new("ModifyInstancesRenewFlag", billing::set_renew_flag),
+    Action::new("RenewInstances", billing::renew),
+    Action::new("ModifyInstancesChargeType", billing::set_charge_type),
+    Action::new("InquiryPriceRunInstances", billing::inquire_run),
+    Action::new("InquiryPriceRenewInstances", billing::inquire_renewal),
+    Action::new("DescribeInstanceVncUrl", quotas::describe_vnc),
+    Action::new("DescribeInternetChargeTypeConfigs", quotas::describe_internet_charges),
+    Action::new("DescribeInstanceFamilyConfigs", quotas::describe_families),
+    Action::new("DescribeAccountQuota", quotas::describe_account),
+    Action::new("CreateDisasterRecoverGroup", placement_groups::create),
+    Action::new("DescribeDisasterRecoverGroups", placement_groups::describe),
+    Action::new("ModifyDisasterRecoverGroupAttribute", placement_groups::modify),
+    Action::new("DeleteDisasterRecoverGroups", placement_groups::delete),
+    Action::new("DescribeDisasterRecoverGroupQuota", placement_groups::describe_quota),
 ];
 
 /// The resources of one region.
@@ -49,6 +90,32 @@ pub(crate) struct State {
     pub(crate) instances: Table<instances::Instance>,
     /// What `RunInstances` did for the client tokens it saw.
     client_tokens: BTreeMap<String, run::Replay>,
+    key_pairs: Table<key_pairs::KeyPair>,
+    /// Images of one's own.
+    images: Table<images::Image>,
+    placement_groups: Table<placement_groups::PlacementGroup>,
+}
+
+/// Tags as the requests of CVM carry them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagSpecification {
+    resource_type: String,
+    tags: Vec<Tag>,
+}
+
+/// The tags of a request for a resource of this type, checked.
+fn tag_specifications(given: Option<&[TagSpecification]>, kind: &str) -> Result<Vec<Tag>, ApiError> {
+    let mut tags = Vec::new();
+    for specification in given.unwrap_or_default() {
+        if specification.resource_type != kind {
+            let other = &specification.resource_type;
+            let message = format!("`TagSpecification.ResourceType` must be `{kind}` here, not `{other}`.");
+            return Err(ApiError::invalid_value(message));
+        }
+        tags.extend(specification.tags.clone());
+    }
+    tags::check(Some(tags))
 }
 
 /// The error codes of CVM lists.

@@ -156,11 +156,6 @@ impl Instance {
         self.memory
     }
 
-    /// Type, size and id of the system disk.
-    pub(crate) fn system_disk(&self) -> (&str, i64, &str) {
-        (&self.system_disk.kind, self.system_disk.size, &self.system_disk.id)
-    }
-
     /// How the internet is paid for, and the bandwidth in Mbit/s.
     pub(crate) fn internet(&self) -> (&str, i64) {
         (&self.internet.charge_type, self.internet.bandwidth)

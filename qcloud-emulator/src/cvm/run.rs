@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use super::catalog::{self, InstanceType};
 use super::images::{self, Image};
-use super::launch;
+use super::{TagSpecification, key_pairs, launch, placement_groups, tag_specifications};
 use crate::call::Call;
+use crate::cbs;
 use crate::clock::Time;
 use crate::error::ApiError;
 use crate::ids::well_formed;
 use crate::listing;
 use crate::settings::Quota;
-use crate::tags::{self, Tag};
+use crate::tags::Tag;
 use crate::vpc;
 use crate::world::{Local, World};
 
@@ -57,6 +58,7 @@ pub(super) struct Input {
     pub(super) cam_role_name: Option<String>,
     pub(super) disable_api_termination: Option<bool>,
     pub(super) enable_jumbo_frame: Option<bool>,
+    pub(super) disaster_recover_group_ids: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,13 +106,7 @@ pub(super) struct GivenInternet {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Login {
     pub(super) key_ids: Option<Vec<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagSpecification {
-    resource_type: String,
-    tags: Vec<Tag>,
+    password: Option<String>,
 }
 
 /// A request that passed every check.
@@ -120,7 +116,7 @@ pub(super) struct Order {
     pub(super) project_id: i64,
     pub(super) charge_type: String,
     pub(super) kind: &'static InstanceType,
-    pub(super) image: &'static Image,
+    pub(super) image: Image,
     /// `None` stands for the default subnet of the zone, which is made when it is needed.
     pub(super) subnet: Option<String>,
     pub(super) addresses: Vec<Ipv4Addr>,
@@ -174,15 +170,18 @@ pub(super) fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> 
         let message = format!("`Placement.Zone`: the region {} has no zone `{}`.", here.name, placement.zone);
         return Err(ApiError::new("InvalidZone.MismatchRegion", message));
     }
-    let image = images::find(input.image_id.as_deref().ok_or_else(|| ApiError::missing("ImageId"))?)?;
+    let image = images::find(here, input.image_id.as_deref().ok_or_else(|| ApiError::missing("ImageId"))?)?;
     let charge_type = check_charge(input)?;
     check_names(input)?;
     let (wanted, least) = check_counts(input)?;
     let kind = check_stock(here, input, &placement.zone)?;
     let (subnet, addresses) = check_network(here, input, &placement.zone, wanted)?;
     let security_groups = check_groups(here, input)?;
-    let tags = check_tags(input)?;
-    check_disks(input)?;
+    let tags = tag_specifications(input.tag_specification.as_deref(), "instance")?;
+    check_disks(here, input, &placement.zone)?;
+    check_login(here, input, &image)?;
+    let groups = input.disaster_recover_group_ids.as_deref().unwrap_or_default();
+    placement_groups::check_room(here, groups, wanted)?;
     let count = check_room(here, subnet.as_deref(), &placement.zone, wanted, least)?;
     Ok(Order {
         zone: placement.zone.clone(),
@@ -219,6 +218,22 @@ fn check_charge(input: &Input) -> Result<String, ApiError> {
 fn check_names(input: &Input) -> Result<(), ApiError> {
     if input.instance_name.as_ref().is_some_and(|name| name.chars().count() > 128) {
         return Err(ApiError::new("InvalidInstanceName.TooLong", "`InstanceName` has at most 128 characters."));
+    }
+    Ok(())
+}
+
+/// Keys have to exist, and a password excludes them.
+fn check_login(here: &Local<'_>, input: &Input, image: &Image) -> Result<(), ApiError> {
+    let Some(login) = &input.login_settings else { return Ok(()) };
+    let keys = login.key_ids.as_deref().unwrap_or_default();
+    key_pairs::existing(here, keys, "ResourceNotFound.KeyPairNotFound")?;
+    if !keys.is_empty() && login.password.is_some() {
+        let message = "`LoginSettings.KeyIds` and `LoginSettings.Password` cannot be given together.";
+        return Err(ApiError::new("InvalidParameterCombination", message));
+    }
+    if !keys.is_empty() && image.is_windows() {
+        let message = "An instance with Windows takes no keys: give a password.";
+        return Err(ApiError::new("UnsupportedOperation.KeyPairUnsupportedWindows", message));
     }
     Ok(())
 }
@@ -333,21 +348,16 @@ pub(super) fn existing_groups(here: &Local<'_>, ids: &[String]) -> Result<(), Ap
     Ok(())
 }
 
-fn check_tags(input: &Input) -> Result<Vec<Tag>, ApiError> {
-    let mut tags = Vec::new();
-    for specification in input.tag_specification.iter().flatten() {
-        match specification.resource_type.as_str() {
-            "instance" => tags.extend(specification.tags.clone()),
-            other => {
-                let message = format!("`TagSpecification.ResourceType` must be `instance` here, not `{other}`.");
-                return Err(ApiError::invalid_value(message));
-            }
+fn check_disks(here: &Local<'_>, input: &Input, zone: &str) -> Result<(), ApiError> {
+    for kind in input.system_disk.iter().chain(&input.data_disks).filter_map(|disk| disk.disk_type.as_deref()) {
+        if !cbs::is_disk_type(kind) {
+            return Err(ApiError::invalid_value(format!("`DiskType`: there is no `{kind}`.")));
+        }
+        if cbs::disk_sold_out(here, zone, kind) {
+            let message = format!("Disks of type {kind} are sold out in the zone {zone}: try another type or zone.");
+            return Err(ApiError::new("ResourceInsufficient.CloudDiskSoldOut", message));
         }
     }
-    tags::check(Some(tags))
-}
-
-fn check_disks(input: &Input) -> Result<(), ApiError> {
     let system = input.system_disk.as_ref().and_then(|disk| disk.disk_size).map(|size| (size, 20, 2048, "SystemDisk"));
     let data = input.data_disks.iter().map(|disk| (disk.disk_size.unwrap_or_default(), 10, 32_000, "DataDisks"));
     for (size, least, most, name) in system.into_iter().chain(data) {

@@ -12,6 +12,7 @@ use super::nodes::{Node, NodeState};
 use super::pools::{self, PoolKind};
 use super::{LISTS, lifecycle, scaling};
 use crate::call::Call;
+use crate::cbs;
 use crate::clock::Time;
 use crate::cvm::{self, Instance, InstanceState, Switch};
 use crate::error::ApiError;
@@ -39,7 +40,7 @@ fn state(node: &Node, instance: Option<&Instance>) -> &'static str {
 fn show_common(here: &Local<'_>, cluster: &Cluster, node: &Node) -> Value {
     let instance = here.region.cvm.instances.get(&node.instance);
     let kind = instance.map(Instance::instance_type).unwrap_or_default();
-    let (disk_kind, disk_size, disk_id) = instance.map(Instance::system_disk).unwrap_or_default();
+    let disk = cbs::system_disk_on(here.region, &node.instance);
     let (internet, bandwidth) = instance.map(Instance::internet).unwrap_or_default();
     let charge = instance.map(Instance::charge_type).unwrap_or_default();
     let display = node.pool.as_ref().and_then(|id| cluster.pools.get(id)).map(|pool| pool.name.clone());
@@ -58,12 +59,12 @@ fn show_common(here: &Local<'_>, cluster: &Cluster, node: &Node) -> Value {
         "PayMode": charge,
         "Memory": instance.map(Instance::memory).unwrap_or_default(),
         "SystemDisk": {
-            "DiskType": disk_kind,
-            "DiskSize": disk_size,
+            "DiskType": disk.map(|disk| disk.kind.as_str()).unwrap_or_default(),
+            "DiskSize": disk.map(|disk| disk.size).unwrap_or_default(),
             "AutoFormatAndMount": false,
             "FileSystem": "",
             "MountTarget": "",
-            "DiskId": disk_id,
+            "DiskId": disk.map(|disk| disk.id.as_str()).unwrap_or_default(),
         },
         "InternetAccessible": { "MaxBandwidthOut": bandwidth, "ChargeType": internet, "BandwidthPackageId": "" },
         "InstanceFamily": kind.split('.').next().unwrap_or_default(),

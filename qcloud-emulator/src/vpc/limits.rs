@@ -14,6 +14,11 @@ const BY_KNOB: &[(&str, Quota)] = &[
     ("vpc-max-subnets", Quota::SubnetsPerVpc),
     ("vpc-max-route-tables", Quota::RouteTablesPerVpc),
     ("route-table-max-policies", Quota::RoutesPerTable),
+    ("vpc-max-nat-gateways", Quota::NatGatewaysPerVpc),
+    ("nat-gateway-max-eips", Quota::ElasticIpsPerNatGateway),
+    ("vpc-max-enis", Quota::InterfacesPerVpc),
+    ("vpc-max-havips", Quota::HaVipsPerVpc),
+    ("vpc-max-assistant_cidrs", Quota::AssistantCidrsPerVpc),
 ];
 
 /// Those of which the emulator only tells the usual number.
@@ -25,12 +30,26 @@ const FIXED: &[(&str, usize)] = &[
     ("network-acl-max-inbound-policies", 20),
     ("network-acl-max-outbound-policies", 20),
     ("vpc-max-vpcpeers", 10),
-    ("vpc-max-nat-gateways", 3),
-    ("nat-gateway-max-eips", 10),
-    ("vpc-max-enis", 1000),
-    ("vpc-max-havips", 10),
+    ("custom-gateway-max-vpn-connections", 5),
+    ("vpn-gateway-max-custom-gateways", 10),
+    ("vpc-max-available-vpcpeers", 10),
+    ("vpc-max-basic-network-interconnections", 100),
+    ("direct-connection-max-snats", 100),
+    ("direct-connection-max-dnats", 100),
+    ("direct-connection-max-snapts", 100),
+    ("direct-connection-max-dnapts", 100),
+    ("nat-gateway-max-dnapts", 100),
     ("eni-max-private-ips", 10),
-    ("vpc-max-assistant_cidrs", 5),
+    ("eni-max-ipv6s", 10),
+    ("vpc-max-ipv6s", 1),
+    ("appid-max-end-point-services", 10),
+    ("appid-max-end-point-service-white-lists", 100),
+    ("vpc-max-cmcc-ipv6-cidrs", 1),
+    ("vpc-max-ctcc-ipv6-cidrs", 1),
+    ("vpc-max-cucc-ipv6-cidrs", 1),
+    ("vpc-max-bgp-ipv6-cidrs", 1),
+    ("vpc-max-custom-ipv6-cidrs", 1),
+    ("vpc-max-ula-ipv6-cidrs", 1),
 ];
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {

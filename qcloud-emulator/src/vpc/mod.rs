@@ -6,18 +6,40 @@ use crate::api::{Action, Api};
 use crate::error::ApiError;
 use crate::listing::{self, Dialect};
 use crate::table::Table;
+use crate::world::Local;
 
 mod addresses;
+mod assistant_cidrs;
+mod ccn_attachments;
+mod ccn_routes;
+pub(crate) mod ccns;
 mod default_network;
+mod elastic_ip_allocation;
+mod elastic_ip_work;
+pub(crate) mod elastic_ips;
+mod ha_vips;
+mod interface_addresses;
+mod interface_creation;
+mod interface_groups;
+mod interface_work;
+pub(crate) mod interfaces;
 mod limits;
+mod nat_gateway_work;
+pub(crate) mod nat_gateways;
 mod policies;
+mod replays;
+mod route_publishing;
 mod route_tables;
 mod routes;
+mod security_group_use;
 pub(crate) mod security_groups;
 pub(crate) mod subnets;
+mod tasks;
 pub(crate) mod vpcs;
 
 pub(crate) use default_network::default_subnet;
+pub(crate) use interface_creation::make_primary;
+pub(crate) use interface_work::{CannotMove, instance_gone, move_instances};
 pub(crate) use routes::Destination;
 
 /// The service.
@@ -57,6 +79,63 @@ const ACTIONS: &[Action] = &[
     Action::new("ReplaceSecurityGroupPolicy", policies::replace),
     Action::new("DescribeSecurityGroupPolicies", policies::describe),
     Action::new("DescribeVpcLimits", limits::describe),
+    Action::new("CreateNetworkInterface", interface_creation::create),
+    Action::new("CreateAndAttachNetworkInterface", interface_creation::create_and_attach),
+    Action::new("AttachNetworkInterface", interface_work::attach),
+    Action::new("DetachNetworkInterface", interface_work::detach),
+    Action::new("DeleteNetworkInterface", interface_work::delete),
+    Action::new("MigrateNetworkInterface", interface_work::hand_over),
+    Action::new("DescribeNetworkInterfaces", interfaces::describe),
+    Action::new("DescribeNetworkInterfaceLimit", interfaces::describe_limit),
+    Action::new("ModifyNetworkInterfaceAttribute", interface_groups::modify),
+    Action::new("AssociateNetworkInterfaceSecurityGroups", interface_groups::associate),
+    Action::new("DisassociateNetworkInterfaceSecurityGroups", interface_groups::disassociate),
+    Action::new("AssignPrivateIpAddresses", interface_addresses::assign),
+    Action::new("UnassignPrivateIpAddresses", interface_addresses::unassign),
+    Action::new("MigratePrivateIpAddress", interface_addresses::migrate),
+    Action::new("ModifyPrivateIpAddressesAttribute", interface_addresses::modify),
+    Action::new("DescribeVpcTaskResult", tasks::describe_by_request),
+    Action::new("DescribeTaskResult", tasks::describe_by_number),
+    Action::new("AllocateAddresses", elastic_ip_allocation::allocate),
+    Action::new("DescribeAddresses", elastic_ips::describe),
+    Action::new("DescribeAddressQuota", elastic_ips::describe_quota),
+    Action::new("AssociateAddress", elastic_ip_work::associate),
+    Action::new("DisassociateAddress", elastic_ip_work::disassociate),
+    Action::new("ReleaseAddresses", elastic_ip_work::release),
+    Action::new("ModifyAddressAttribute", elastic_ip_work::modify),
+    Action::new("ModifyAddressesBandwidth", elastic_ip_work::modify_bandwidth),
+    Action::new("CreateNatGateway", nat_gateway_work::create),
+    Action::new("DescribeNatGateways", nat_gateways::describe),
+    Action::new("ModifyNatGatewayAttribute", nat_gateways::modify),
+    Action::new("DeleteNatGateway", nat_gateway_work::delete),
+    Action::new("AssociateNatGatewayAddress", nat_gateway_work::associate),
+    Action::new("DisassociateNatGatewayAddress", nat_gateway_work::disassociate),
+    Action::new("CreateCcn", ccns::create).anywhere(),
+    Action::new("DescribeCcns", ccns::describe).anywhere(),
+    Action::new("ModifyCcnAttribute", ccns::modify).anywhere(),
+    Action::new("DeleteCcn", ccns::delete).anywhere(),
+    Action::new("AttachCcnInstances", ccn_attachments::attach).anywhere(),
+    Action::new("DetachCcnInstances", ccn_attachments::detach).anywhere(),
+    Action::new("DescribeCcnAttachedInstances", ccn_attachments::describe).anywhere(),
+    Action::new("DescribeCcnRoutes", ccn_routes::describe).anywhere(),
+    Action::new("EnableCcnRoutes", ccn_routes::enable).anywhere(),
+    Action::new("DisableCcnRoutes", ccn_routes::disable).anywhere(),
+    Action::new("NotifyRoutes", route_publishing::publish),
+    Action::new("WithdrawNotifyRoutes", route_publishing::withdraw),
+    Action::new("CreateHaVip", ha_vips::create),
+    Action::new("DescribeHaVips", ha_vips::describe),
+    Action::new("ModifyHaVipAttribute", ha_vips::modify),
+    Action::new("DeleteHaVip", ha_vips::delete),
+    Action::new("HaVipAssociateAddressIp", ha_vips::bind),
+    Action::new("HaVipDisassociateAddressIp", ha_vips::unbind),
+    Action::new("CreateAssistantCidr", assistant_cidrs::create),
+    Action::new("DescribeAssistantCidr", assistant_cidrs::describe),
+    Action::new("ModifyAssistantCidr", assistant_cidrs::modify),
+    Action::new("DeleteAssistantCidr", assistant_cidrs::delete),
+    Action::new("CheckAssistantCidr", assistant_cidrs::check),
+    Action::new("DescribeSecurityGroupAssociationStatistics", security_group_use::statistics),
+    Action::new("DescribeSecurityGroupReferences", security_group_use::references),
+    Action::new("CloneSecurityGroup", security_group_use::clone),
 ];
 
 /// The resources of one region.
@@ -68,6 +147,32 @@ pub(crate) struct State {
     pub(crate) security_groups: Table<security_groups::SecurityGroup>,
     /// How many route ids were given: they are numbers.
     routes_given: u64,
+    pub(crate) interfaces: Table<interfaces::Interface>,
+    macs_given: u32,
+    pub(crate) elastic_ips: Table<elastic_ips::ElasticIp>,
+    /// How many elastic IPs were allocated on the latest day that saw any.
+    allocated_on: (String, usize),
+    pub(crate) nat_gateways: Table<nat_gateways::NatGateway>,
+    ha_vips: Table<ha_vips::HaVip>,
+    tasks: tasks::Tasks,
+    replays: replays::Replays,
+}
+
+/// Work that comes to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Event {
+    Interface(interface_work::Ended),
+    ElasticIp(elastic_ip_work::Ended),
+    NatGateway(nat_gateway_work::Ended),
+}
+
+/// Lets work come to its end.
+pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
+    match event {
+        Event::Interface(event) => interface_work::happen(here, event),
+        Event::ElasticIp(event) => elastic_ip_work::happen(here, event),
+        Event::NatGateway(event) => nat_gateway_work::happen(here, event),
+    }
 }
 
 /// The error codes of VPC lists.

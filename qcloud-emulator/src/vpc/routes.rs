@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::route_tables::{self, RouteTable};
-use super::{LISTS, MALFORMED, vpcs};
+use super::{LISTS, MALFORMED, nat_gateways, vpcs};
 use crate::call::Call;
 use crate::cidr::Cidr;
 use crate::clock::Time;
@@ -42,13 +42,15 @@ const MOST_AT_ONCE: usize = 100;
 pub(crate) struct Route {
     /// A number; 0 for IPv6 routes.
     number: u64,
-    item_id: String,
+    pub(super) item_id: String,
     pub(crate) destination: Destination,
     pub(crate) gateway_type: String,
     pub(crate) gateway_id: String,
     description: String,
     pub(crate) enabled: bool,
-    route_type: String,
+    pub(super) route_type: String,
+    /// Whether it is published to the CCN of the VPC.
+    pub(super) published: bool,
     created: Time,
 }
 
@@ -74,6 +76,11 @@ struct Given {
 }
 
 impl Route {
+    /// Whether it is for packets to this address.
+    pub(crate) fn leads_to(&self, address: Ipv4Addr) -> bool {
+        matches!(self.destination, Destination::V4(network) if network.contains_address(address))
+    }
+
     pub(super) fn show(&self, table: &str) -> Value {
         let (v4, v6) = match &self.destination {
             Destination::V4(cidr) => (cidr.to_string(), ""),
@@ -90,10 +97,18 @@ impl Route {
             "RouteDescription": self.description,
             "Enabled": self.enabled,
             "RouteType": self.route_type,
-            "PublishedToVbc": false,
+            "PublishedToVbc": self.published,
             "CreatedTime": self.created.beijing(),
             "CdcId": "",
         })
+    }
+
+    /// The network that it leads to, when that is an IPv4 one.
+    pub(super) fn network(&self) -> Option<Cidr> {
+        match self.destination {
+            Destination::V4(cidr) => Some(cidr),
+            Destination::V6(_) => None,
+        }
     }
 
     fn destination_text(&self) -> String {
@@ -150,8 +165,8 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
     };
     let vpc = vpcs::find(here.region, vpc_id)?;
     if let Destination::V4(cidr) = destination {
-        if vpc.cidr.contains(cidr) {
-            let message = format!("The destination {cidr} lies within the VPC's own {}.", vpc.cidr);
+        if let Some(network) = vpc.networks().find(|network| network.contains(cidr)) {
+            let message = format!("The destination {cidr} lies within the VPC's own {network}.");
             return Err(ApiError::new("InvalidParameterValue.VpcCidrConflict", message));
         }
         tke::refuse_conflict(here.region, vpc_id, cidr)?;
@@ -159,6 +174,9 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
     if kind == "NORMAL_CVM" && !has_address(here.region, vpc_id, &gateway) {
         let message = format!("The next hop `{gateway}` is not the private address of an instance in `{vpc_id}`.");
         return Err(ApiError::new("InvalidParameterValue.RouteNextHopInvalid", message));
+    }
+    if kind == "NAT" {
+        nat_gateways::check_next_hop(here.region, &gateway, vpc_id)?;
     }
     let (number, prefix) = match destination {
         Destination::V4(_) => {
@@ -176,6 +194,7 @@ fn read(here: &mut Local<'_>, vpc_id: &str, given: &Given) -> Result<Route, ApiE
         description: given.route_description.clone().unwrap_or_default(),
         enabled: given.enabled.unwrap_or(true),
         route_type: "USER".to_owned(),
+        published: false,
         created: here.now,
     })
 }
@@ -184,6 +203,15 @@ fn is_ipv6_network(text: &str) -> bool {
     text.split_once('/').is_some_and(|(address, length)| {
         address.parse::<Ipv6Addr>().is_ok() && length.parse::<u8>().is_ok_and(|length| length <= 128)
     })
+}
+
+/// A route that is published to a CCN stays until it is withdrawn.
+fn refuse_published(route: &Route) -> Result<(), ApiError> {
+    if route.published {
+        let message = format!("The route `{}` is published to a CCN: withdraw it first.", route.item_id);
+        return Err(ApiError::new("UnsupportedOperation.DisabledNotifyCcn", message));
+    }
+    Ok(())
 }
 
 /// Whether somebody in the VPC has this private address.
@@ -283,7 +311,8 @@ pub(super) fn replace(world: &mut World, call: &Call) -> Result<Value, ApiError>
     for (given, old) in input.routes.iter().zip(&old) {
         // The ids stay: it is the same route, leading elsewhere.
         let read = read(&mut here, &vpc_id, given)?;
-        new.push(Route { number: old.number, item_id: old.item_id.clone(), created: old.created, ..read });
+        let (number, item_id) = (old.number, old.item_id.clone());
+        new.push(Route { number, item_id, published: old.published, created: old.created, ..read });
     }
     for route in &new {
         add(&mut kept, route.clone())?;
@@ -306,6 +335,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
             let message = format!("The route `{}` belongs to the system and cannot be deleted.", route.item_id);
             return Err(ApiError::new("UnsupportedOperation.SystemRoute", message));
         }
+        refuse_published(&route)?;
         gone.push(route.show(&input.route_table_id));
     }
     route_tables::find_mut(here.region, &input.route_table_id)?.routes = kept;
@@ -354,6 +384,8 @@ fn set_enabled(world: &mut World, call: &Call, enabled: bool) -> Result<Value, A
         let name = item.map(str::to_owned).or_else(|| number.map(|number| number.to_string())).unwrap_or_default();
         meant.push(place.ok_or_else(|| ApiError::not_found("route", &name))?);
     }
+    let published = table.routes.iter().enumerate().filter(|(place, _)| !enabled && meant.contains(place));
+    published.map(|(_, route)| route).try_for_each(refuse_published)?;
     for (place, route) in table.routes.iter_mut().enumerate() {
         if meant.contains(&place) {
             route.enabled = enabled;

@@ -32,7 +32,7 @@ pub(crate) struct SecurityGroup {
 }
 
 impl SecurityGroup {
-    fn show(&self) -> Value {
+    pub(super) fn show(&self) -> Value {
         json!({
             "SecurityGroupId": self.id,
             "SecurityGroupName": self.name,
@@ -45,7 +45,11 @@ impl SecurityGroup {
         })
     }
 
-    fn mentions(&self, id: &str) -> bool {
+    pub(super) fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    pub(super) fn mentions(&self, id: &str) -> bool {
         self.ingress.iter().chain(&self.egress).any(|policy| policy.security_group_id == id)
     }
 }
@@ -105,6 +109,23 @@ fn make(
         egress: Vec::new(),
     };
     here.region.vpc.security_groups.insert(id.clone(), group);
+    Ok(id)
+}
+
+/// Makes a copy of a security group, with its policies; its name, description and project may be others.
+pub(super) fn make_copy(
+    here: &mut Local<'_>,
+    source: &SecurityGroup,
+    (name, description, project): (Option<&str>, Option<&str>, Option<&str>),
+    tags: Vec<Tag>,
+) -> Result<String, ApiError> {
+    let (name, description) = (name.unwrap_or(&source.name), description.unwrap_or(&source.description));
+    check_name("GroupName", name)?;
+    check_description(description)?;
+    let id = make(here, name, description, project.unwrap_or(&source.project_id), false, tags)?;
+    let copy = find_mut(here.region, &id)?;
+    copy.ingress.clone_from(&source.ingress);
+    copy.egress.clone_from(&source.egress);
     Ok(id)
 }
 
@@ -208,8 +229,15 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 fn users(region: &Region, id: &str) -> Vec<String> {
     let instances =
         region.cvm.instances.values().filter(|instance| instance.security_groups.iter().any(|group| group == id));
+    let interfaces = region.vpc.interfaces.values().filter(|interface| !interface.primary);
+    let interfaces = interfaces.filter(|interface| interface.groups(region).iter().any(|group| group == id));
+    let gateways = region.vpc.nat_gateways.values().filter(|gateway| gateway.groups.iter().any(|group| group == id));
     let groups = region.vpc.security_groups.values().filter(|group| group.id != id && group.mentions(id));
-    instances.map(|instance| instance.id.clone()).chain(groups.map(|group| group.id.clone())).collect()
+    let balancers =
+        region.clb.balancers.values().filter(|balancer| balancer.security_groups.iter().any(|group| group == id));
+    let instances = instances.map(|instance| &instance.id).chain(interfaces.map(|interface| &interface.id));
+    let served = gateways.map(|gateway| &gateway.id).chain(balancers.map(|balancer| &balancer.id));
+    instances.chain(served).chain(groups.map(|group| &group.id)).cloned().collect()
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> {

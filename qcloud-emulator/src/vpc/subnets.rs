@@ -46,7 +46,7 @@ pub(super) struct NewSubnet {
 }
 
 impl Subnet {
-    fn show(&self) -> Value {
+    pub(super) fn show(&self) -> Value {
         json!({
             "VpcId": self.vpc_id,
             "SubnetId": self.id,
@@ -97,9 +97,11 @@ pub(super) fn make(here: &mut Local<'_>, new: NewSubnet) -> Result<String, ApiEr
     let vpc = vpcs::find(here.region, &new.vpc_id)?;
     check_name("SubnetName", &new.name)?;
     let cidr = read_cidr("CidrBlock", &new.cidr)?;
-    if !(16..=28).contains(&cidr.length()) || !vpc.cidr.contains(cidr) {
-        let message =
-            format!("`CidrBlock`: {cidr} must lie within the VPC's {} and have a mask from /16 to /28.", vpc.cidr);
+    if !(16..=28).contains(&cidr.length()) || !vpc.networks().any(|network| network.contains(cidr)) {
+        let message = format!(
+            "`CidrBlock`: {cidr} must lie within a network of the VPC, such as {}, and have a mask from /16 to /28.",
+            vpc.cidr
+        );
         return Err(ApiError::new("InvalidParameterValue.SubnetRange", message));
     }
     if here.zone(&new.zone).is_none() {

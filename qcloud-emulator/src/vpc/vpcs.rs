@@ -26,7 +26,10 @@ pub(crate) struct Vpc {
     domain_name: String,
     created: Time,
     tags: Vec<Tag>,
-    publish_routes: bool,
+    /// Whether a CCN gets the networks of the VPC, not those of its subnets.
+    pub(super) publish_routes: bool,
+    /// Its secondary networks.
+    pub(super) assistants: Vec<Cidr>,
 }
 
 /// What a VPC is made with.
@@ -43,6 +46,11 @@ const PRIVATE: [(&str, u8); 3] = [("10.0.0.0/8", 12), ("172.16.0.0/12", 12), ("1
 const LONGEST_MASK: u8 = 28;
 
 impl Vpc {
+    /// Its network and its secondary ones.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = Cidr> {
+        std::iter::once(self.cidr).chain(self.assistants.iter().copied())
+    }
+
     fn show(&self) -> Value {
         json!({
             "VpcId": self.id,
@@ -57,7 +65,12 @@ impl Vpc {
             "EnableDhcp": true,
             "Ipv6CidrBlock": "",
             "TagSet": self.tags,
-            "AssistantCidrSet": [],
+            "AssistantCidrSet": self.assistants.iter().map(|cidr| json!({
+                "VpcId": self.id,
+                "CidrBlock": cidr,
+                "AssistantType": 0,
+                "SubnetSet": [],
+            })).collect::<Vec<_>>(),
             "EnableRouteVpcPublish": self.publish_routes,
             "Ipv6CidrBlockSet": [],
         })
@@ -73,6 +86,14 @@ pub(super) fn find<'a>(region: &'a Region, id: &str) -> Result<&'a Vpc, ApiError
 /// Reads a network and checks that its mask is within bounds.
 pub(super) fn read_cidr(parameter: &str, text: &str) -> Result<Cidr, ApiError> {
     text.parse().map_err(|error| ApiError::new(MALFORMED, format!("`{parameter}`: {error}.")))
+}
+
+/// Whether a VPC may have this network.
+pub(super) fn is_private(cidr: Cidr) -> bool {
+    let fits = PRIVATE.iter().any(|(network, shortest)| {
+        network.parse::<Cidr>().is_ok_and(|network| network.contains(cidr)) && cidr.length() >= *shortest
+    });
+    fits && cidr.length() <= LONGEST_MASK
 }
 
 /// Makes a VPC with its default route table.
@@ -94,6 +115,7 @@ pub(super) fn make(here: &mut Local<'_>, new: NewVpc) -> Result<String, ApiError
         created: here.now,
         tags: new.tags,
         publish_routes: false,
+        assistants: Vec::new(),
     };
     here.region.vpc.vpcs.insert(id.clone(), vpc);
     route_tables::make(here, &id, "default".to_owned(), true, Vec::new());
@@ -121,10 +143,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     }
     let text = input.cidr_block.ok_or_else(|| ApiError::missing("CidrBlock"))?;
     let cidr = read_cidr("CidrBlock", &text)?;
-    let fits = PRIVATE.iter().any(|(network, shortest)| {
-        network.parse::<Cidr>().is_ok_and(|network| network.contains(cidr)) && cidr.length() >= *shortest
-    });
-    if !fits || cidr.length() > LONGEST_MASK {
+    if !is_private(cidr) {
         let message = format!(
             "`CidrBlock`: {cidr} must lie in 10.0.0.0/8 or 172.16.0.0/12 with a mask from /12 to /28, or in \
              192.168.0.0/16 with a mask from /16 to /28."
@@ -223,9 +242,20 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         vpc_id: String,
     }
     let input: Input = call.input()?;
+    let ccn = world.state.ccns.of(call.region, &input.vpc_id, call.now).map(str::to_owned);
     let here = world.local(call);
+    if let Some(balancer) = here.region.clb.balancers.values().find(|balancer| balancer.vpc_id == input.vpc_id) {
+        let message = format!("The VPC `{}` still has the load balancer `{}`.", input.vpc_id, balancer.id);
+        return Err(ApiError::in_use(message));
+    }
     let vpc = &mut here.region.vpc;
     let id = &find_in(vpc, &input.vpc_id)?;
+    if let Some(ccn) = ccn {
+        return Err(ApiError::in_use(format!("The VPC `{id}` is attached to the CCN `{ccn}`: detach it first.")));
+    }
+    if let Some(gateway) = vpc.nat_gateways.values().find(|gateway| gateway.vpc_id == *id) {
+        return Err(ApiError::in_use(format!("The VPC `{id}` still has the NAT gateway `{}`.", gateway.id)));
+    }
     let subnets: Vec<&str> =
         vpc.subnets.values().filter(|subnet| subnet.vpc_id == *id).map(|subnet| subnet.id.as_str()).collect();
     if !subnets.is_empty() {

@@ -145,7 +145,13 @@ fn model(service: &str, version: &str) -> Option<&'static Value> {
         LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2022-05-01.json")).unwrap());
     static STS: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../../src/sts/model.json")).unwrap());
+    static CBS: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/cbs-2017-03-12.json")).unwrap());
+    static CLB: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../models/clb-2018-03-17.json")).unwrap());
     match (service, version) {
+        ("cbs", _) => Some(&CBS),
+        ("clb", _) => Some(&CLB),
         ("cvm", _) => Some(&CVM),
         ("vpc", _) => Some(&VPC),
         ("tke", "2018-05-25") => Some(&TKE_2018),
@@ -188,6 +194,14 @@ fn words() -> Vec<String> {
         "{",
         "未命名",
         "DEFAULT",
+        "OPEN",
+        "INTERNAL",
+        "HTTP",
+        "TARGETGROUP-V2",
+        "v2",
+        "NODE",
+        "/",
+        "lb-00000000",
         "ins-00000000",
         "vpc-00000000",
         "MANAGED_CLUSTER",
@@ -196,6 +210,14 @@ fn words() -> Vec<String> {
         "Native",
         "{\"MinSize\": 0, \"MaxSize\": 3, \"SubnetIds\": []}",
         "qcs::cam::uin/1:roleName/r",
+        "disk-00000000",
+        "CLOUD_PREMIUM",
+        "CLOUD_HSSD",
+        "DATA_DISK",
+        "ENCRYPT",
+        "disk-state",
+        "2026-01-05T00:00:00Z",
+        "2026-05-05 00:00:00",
     ];
     words.map(str::to_owned).to_vec()
 }

@@ -121,6 +121,10 @@ impl Client {
         answer["InstanceSet"].as_array().unwrap().first().cloned()
     }
 
+    pub(crate) async fn address(&self, instance: &str) -> String {
+        text(&self.instance(instance).await.unwrap()["PrivateIpAddresses"][0])
+    }
+
     pub(crate) async fn state(&self, id: &str) -> String {
         self.instance(id).await.map_or_else(|| "gone".to_owned(), |instance| text(&instance["InstanceState"]))
     }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use qcloud_emulator::implemented_actions;
+use qcloud_emulator::{MissingBalancer, implemented_actions};
 use serde_json::Value;
 
-use crate::client::client;
+use crate::client::{Client, builder};
 
 /// `QCLOUD_API_EXAMPLES` names a folder with a `<service>-<version>.json` per model, each `{Action: [{"request": …}]}`.
 /// Every request for an implemented action has to get past the model: it may be refused for what it asks, not for how
@@ -13,7 +13,8 @@ use crate::client::client;
 #[tokio::test]
 async fn official_example_requests_are_well_formed() {
     let Some(folder) = std::env::var_os("QCLOUD_API_EXAMPLES").map(PathBuf::from) else { return };
-    let client = client();
+    // What the requests name does not exist, and CLB may say so with `InvalidParameter`.
+    let client = Client::of(builder().missing_balancer(MissingBalancer::OwnCode));
     let mut refused = Vec::new();
     for (service, version, action) in implemented_actions() {
         let Ok(file) = std::fs::read_to_string(folder.join(format!("{service}-{version}.json"))) else { continue };

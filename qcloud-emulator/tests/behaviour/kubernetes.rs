@@ -72,10 +72,6 @@ impl Client {
         self.node_list(cluster).await.iter().map(|node| text(&node["InstanceState"])).collect()
     }
 
-    pub(crate) async fn address(&self, instance: &str) -> String {
-        text(&self.instance(instance).await.unwrap()["PrivateIpAddresses"][0])
-    }
-
     pub(crate) async fn cluster_state(&self, cluster: &str) -> String {
         let answer = self.tke("DescribeClusters", json!({"ClusterIds": [cluster]})).await.unwrap();
         answer["Clusters"].get(0).map_or_else(|| "gone".to_owned(), |cluster| text(&cluster["ClusterStatus"]))

@@ -124,7 +124,7 @@ async fn unfit_routes_are_refused_and_leave_the_table_alone() {
         route.as_object_mut().unwrap().remove(name);
         route
     };
-    let nat = json!({"DestinationCidrBlock": "192.168.9.0/24", "GatewayType": "NAT", "GatewayId": "nat-12345678"});
+    let vpn = json!({"DestinationCidrBlock": "192.168.9.0/24", "GatewayType": "VPN", "GatewayId": "vpngw-12345678"});
     for (bad, expected) in [
         (vec![route("10.0.5.0/24", &address)], "InvalidParameterValue.VpcCidrConflict"),
         (vec![route("192.168.1.1/24", &address)], "InvalidParameterValue.Malformed"),
@@ -135,7 +135,7 @@ async fn unfit_routes_are_refused_and_leave_the_table_alone() {
         (vec![without("DestinationCidrBlock")], "MissingParameter"),
         (vec![], "MissingParameter"),
         (vec![good.clone(), good.clone()], "InvalidParameterValue.Duplicate"),
-        (vec![good.clone(), nat], "UnsupportedOperation.Ecmp"),
+        (vec![good.clone(), vpn], "UnsupportedOperation.Ecmp"),
         ((0..5).map(|n| route(&format!("192.168.{n}.0/24"), &address)).collect(), "LimitExceeded"),
     ] {
         assert_eq!(code(create(bad.clone()).await), expected, "{bad:?}");
@@ -180,7 +180,7 @@ async fn ipv6_routes_have_no_number() {
     let client = client();
     let (_, _, table, _) = network(&client).await;
     let route =
-        json!({"DestinationIpv6CidrBlock": "2402:4e00::/32", "GatewayType": "NAT", "GatewayId": "nat-12345678"});
+        json!({"DestinationIpv6CidrBlock": "2402:4e00::/32", "GatewayType": "VPN", "GatewayId": "vpngw-12345678"});
     client.vpc("CreateRoutes", json!({"RouteTableId": table, "Routes": [route]})).await.unwrap();
     let made = routes(&client, &table).await.remove(0);
     assert_eq!(made["RouteId"], 0);
