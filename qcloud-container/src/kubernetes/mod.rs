@@ -16,9 +16,10 @@ pub mod conformance;
 mod error;
 mod identity;
 pub mod instances;
+pub mod load_balancers;
 mod provider_id;
 pub mod routes;
-pub mod load_balancers;
+pub mod volumes;
 
 pub use error::{ErrorKind, Exhausted, ProviderError, Result, Retry};
 pub use identity::ClusterIdentity;
