@@ -11,6 +11,8 @@ CLIENTS = {"qcloud-cvm", "qcloud-vpc", "qcloud-clb", "qcloud-cbs", "qcloud-conta
 # What each published crate may depend on among the others (ARCHITECTURE.md, layers): core knows no service, a client knows
 # no other client, and the emulator, as an independent witness, knows neither.
 LAYERS = {"qcloud-core": set(), "qcloud-emulator": set()} | {client: {"qcloud-core"} for client in CLIENTS}
+# The Kubernetes adapters sit on all clients.
+LAYERS["qcloud-container"] |= CLIENTS - {"qcloud-container"}
 
 # Besides these, tests may switch on features of the crate itself, and may run against the emulator.
 TEST_LAYERS = {name: layer | {name, "qcloud-emulator"} for name, layer in LAYERS.items()}
