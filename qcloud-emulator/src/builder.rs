@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::emulator::Emulator;
 use crate::error::StartError;
+use crate::fault::Fault;
 use crate::server::Server;
 use crate::settings::{
     BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, Settings, SignatureTime, Task,
@@ -18,9 +19,10 @@ use crate::zones;
 #[derive(Clone, Debug)]
 #[must_use = "nothing runs until `start` or `build`"]
 pub struct Builder {
-    settings: Settings,
-    clock: Clock,
-    credentials: Vec<Credential>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) credentials: Vec<Credential>,
+    pub(crate) faults: Vec<Fault>,
     address: SocketAddr,
 }
 
@@ -30,6 +32,7 @@ impl Default for Builder {
             settings: Settings::default(),
             clock: Clock::real(),
             credentials: Vec::new(),
+            faults: Vec::new(),
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
         }
     }
@@ -212,7 +215,7 @@ impl Builder {
         if self.credentials.is_empty() {
             self.credentials.push(Credential::generated(self.settings.seed));
         }
-        Ok(Emulator::new(self.settings, self.clock, self.credentials))
+        Ok(Emulator::new(self.settings, self.clock, self.credentials, self.faults))
     }
 
     /// An emulator that listens on the loopback interface. It stops when the [`Server`] is dropped.
@@ -222,9 +225,6 @@ impl Builder {
     /// When the address is none of loopback or cannot be bound, or the default region is unknown.
     pub async fn start(self) -> Result<Server, StartError> {
         let address = self.address;
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
         Server::start(self.build()?, address).await
     }
 }

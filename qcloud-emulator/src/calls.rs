@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::fault::Effect;
+
 /// One call that came in.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -24,6 +26,10 @@ pub struct CallRecord {
     pub request_id: String,
     /// The code of the error that the call was answered with, if it was.
     pub error: Option<String>,
+    /// Whether the action was carried out, whatever the caller learned of it.
+    pub executed: bool,
+    /// What the [fault plan](crate::Faults) made of the call.
+    pub fault: Option<Effect>,
 }
 
 /// The log of an emulator's calls. Clones show the same log.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::builder::Builder;
@@ -16,17 +16,29 @@ use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::data_path::{self, ServingRoute};
 use crate::error::ApiError;
+use crate::exchange::{NoAnswer, NoAnswerKind, Outcome};
+use crate::fault::{Effect, Fault};
+use crate::faults::Faults;
 use crate::ids::RequestIds;
 use crate::metadata;
+use crate::page_shift;
 use crate::request::Incoming;
 use crate::settings::Settings;
 use crate::sts::Session;
 use crate::validate;
 use crate::world::{Local, World};
 
+/// A request that was dealt with.
+#[derive(Debug)]
+pub(crate) struct Handled {
+    pub(crate) outcome: Outcome,
+    pub(crate) executed: bool,
+    request_id: String,
+}
+
 /// A QCloud inside the process. Clones share the same state.
 ///
-/// [`handle`](Emulator::handle) answers requests directly, so that a test can plug it in as a transport;
+/// [`exchange`](Emulator::exchange) answers requests directly, so that a test can plug it in as a transport;
 /// [`Builder::start`] puts the same thing on a port of the loopback interface.
 #[derive(Clone, Debug)]
 pub struct Emulator {
@@ -38,6 +50,7 @@ struct Inner {
     settings: Arc<Settings>,
     clock: Clock,
     calls: Calls,
+    faults: Faults,
     request_ids: RequestIds,
     /// The first is the one that [`Emulator::secret_id`] shows.
     credentials: Vec<Credential>,
@@ -50,11 +63,12 @@ impl Emulator {
         Builder::default()
     }
 
-    pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>) -> Self {
+    pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>, faults: Vec<Fault>) -> Self {
         let settings = Arc::new(settings);
         let inner = Inner {
             clock,
             calls: Calls::keeping(settings.call_log),
+            faults: Faults::new(settings.seed, faults),
             request_ids: RequestIds::new(settings.seed),
             credentials,
             world: Mutex::new(World::new(Arc::clone(&settings))),
@@ -71,6 +85,11 @@ impl Emulator {
     /// The log of the calls so far.
     pub fn calls(&self) -> &Calls {
         &self.inner.calls
+    }
+
+    /// The fault plan: what is to go wrong with calls.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
     }
 
     /// The id of a key pair that the emulator accepts.
@@ -104,11 +123,36 @@ impl Emulator {
         Some(look(&mut world.local_at(region.name, now)))
     }
 
-    /// Answers one request: always with status 200 and the envelope of API 3.0, like the cloud.
+    /// Answers one request, with status 200 and the envelope of API 3.0 like the cloud, unless the
+    /// [fault plan](Emulator::faults) has something else for it.
     ///
     /// The request needs what a request over the wire has: method, path and query, and the headers `Host`,
     /// `Content-Type`, `Authorization` and `X-TC-…`.
+    ///
+    /// # Errors
+    ///
+    /// When the fault plan leaves the request without an answer. That is told at once; how long to wait for nothing is
+    /// the caller's business.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        let Handled { outcome, executed, request_id } = self.outcome(&request);
+        outcome.into_result(executed, request_id)
+    }
+
+    /// Like [`exchange`](Emulator::exchange), for callers who plan no such faults: where there would be no answer, theirs
+    /// is empty and has status 504, or 502 for a connection that was cut.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.exchange(request).await.unwrap_or_else(|none| {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = match none.kind {
+                NoAnswerKind::Cut => StatusCode::BAD_GATEWAY,
+                NoAnswerKind::Timeout | NoAnswerKind::Hang => StatusCode::GATEWAY_TIMEOUT,
+            };
+            response
+        })
+    }
+
+    /// What comes of a request.
+    pub(crate) fn outcome(&self, request: &Request<Bytes>) -> Handled {
         let inner = &self.inner;
         let request_id = inner.request_ids.next();
         inner.clock.advance(inner.settings.request_step);
@@ -120,12 +164,18 @@ impl Emulator {
             parameters: Value::Null,
             request_id: request_id.clone(),
             error: None,
+            executed: false,
+            fault: None,
         };
-        if let Some(path) = metadata::path(&request) {
-            let (path, instance) = (path.file.to_owned(), path.instance.map(str::to_owned));
-            return self.metadata(&path, instance.as_deref(), record);
+        if let Some(path) = metadata::path(request) {
+            let answer = self.metadata(path.file, path.instance, record);
+            return Handled { outcome: Outcome::Answer(answer), executed: true, request_id };
         }
-        let answer = self.answer(&request, &request_id, &mut record);
+        let answer = self.answer(request, &request_id, &mut record);
+        let answer = match &record.fault {
+            Some(Effect::Error { code, message }) => Err(ApiError::new(code.clone(), message.clone())),
+            _ => answer,
+        };
         if let Err(error) = &answer {
             record.error = Some(error.code.to_string());
         }
@@ -133,11 +183,15 @@ impl Emulator {
             service = record.service,
             action = record.action,
             error = record.error.as_deref(),
+            fault = ?record.fault,
             request_id,
             "answered"
         );
+        let answer = self.envelope(answer, request_id.clone());
+        let outcome = Outcome::of(record.fault.as_ref(), answer, inner.clock.time());
+        let executed = record.executed;
         inner.calls.record(record);
-        self.envelope(answer, request_id)
+        Handled { outcome, executed, request_id }
     }
 
     fn answer(&self, request: &Request<Bytes>, request_id: &str, record: &mut CallRecord) -> Result<Value, ApiError> {
@@ -157,10 +211,21 @@ impl Emulator {
         record.service = api.service.to_owned();
         let region = incoming.region()?;
         record.region = region.map(str::to_owned);
+        if let Some(strike) = inner.faults.strike(api.service, action, region) {
+            let refusal = ApiError::struck(&strike.effect);
+            record.fault = Some(strike.effect);
+            if !strike.executed {
+                return Err(refusal);
+            }
+        }
         let model = api.model()?;
         let (parameters, form) = incoming.parameters()?;
-        let parameters = validate::request(model, action, parameters, form)?;
+        let mut parameters = validate::request(model, action, parameters, form)?;
         record.parameters = parameters.clone();
+        let shift = match record.fault {
+            Some(Effect::PageShift(by)) => page_shift::shift(&mut parameters, by),
+            _ => 0,
+        };
         let Some(action) = api.action(action) else {
             let message = format!(
                 "The emulator knows {action} of {} {} but has no behaviour for it yet.",
@@ -178,7 +243,9 @@ impl Emulator {
         let now = inner.clock.time();
         world.settle(now);
         let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned(), secret_id };
-        let answer = (action.handler)(&mut world, &call)?;
+        let mut answer = (action.handler)(&mut world, &call)?;
+        page_shift::recount(&mut answer, shift);
+        record.executed = true;
         drop(world);
         if inner.settings.check_responses {
             validate::response(model, action.name, &answer).map_err(|fault| {

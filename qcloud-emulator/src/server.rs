@@ -3,22 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use http::{Request, Response};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::connection;
 use crate::emulator::Emulator;
 use crate::error::StartError;
+use crate::faults::Faults;
 
-/// Bodies are read up to here, far beyond what the API takes, so that a client that sends too much can finish sending
-/// and read what was wrong.
-const READ_AT_MOST: usize = 64 * 1024 * 1024;
 /// How long [`Server::shutdown`] waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,26 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Server {
     emulator: Emulator,
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    task: Option<JoinHandle<std::io::Result<()>>>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 impl Server {
     pub(crate) async fn start(emulator: Emulator, address: SocketAddr) -> Result<Self, StartError> {
-        let bound = async {
-            let listener = TcpListener::bind(address).await?;
-            let local = listener.local_addr()?;
-            Ok((listener, local))
-        };
-        let (listener, local) = bound.await.map_err(|source| StartError::Bind { address, source })?;
-        let router = Router::new().fallback(answer).with_state(emulator.clone());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async {
-            // Either a signal or the sender gone: stop in both cases.
-            let _ = stopped.await;
-        });
-        let task = tokio::spawn(serving.into_future());
-        Ok(Self { emulator, address: local, stop: Some(stop), task: Some(task) })
+        let (listener, local) = connection::bind(address).await?;
+        let (stop, stopped) = watch::channel(false);
+        let (served, stopping) = (emulator.clone(), stopped.clone());
+        let task = tokio::spawn(connection::serve(listener, stopped, move |request| {
+            let (emulator, stopping) = (served.clone(), stopping.clone());
+            async move { connection::api(&emulator, request, stopping).await }
+        }));
+        Ok(Self { emulator, address: local, stop, task })
     }
 
     /// Where it listens, such as `http://127.0.0.1:40123`.
@@ -89,25 +77,17 @@ impl Server {
         self.emulator.calls()
     }
 
+    /// See [`Emulator::faults`].
+    pub fn faults(&self) -> &Faults {
+        self.emulator.faults()
+    }
+
     /// Stops listening and waits for the answers under way, five seconds at most.
-    pub async fn shutdown(mut self) {
-        self.stop.take();
-        if let Some(mut task) = self.task.take()
-            && tokio::time::timeout(PATIENCE, &mut task).await.is_err()
-        {
+    pub async fn shutdown(self) {
+        let Self { stop, mut task, .. } = self;
+        stop.send_replace(true);
+        if tokio::time::timeout(PATIENCE, &mut task).await.is_err() {
             task.abort();
         }
     }
-}
-
-async fn answer(State(emulator): State<Emulator>, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let response = match axum::body::to_bytes(body, READ_AT_MOST).await {
-        Ok(body) => emulator.handle(Request::from_parts(parts, body)).await,
-        Err(error) => {
-            let message = format!("The body could not be read: {error}. It may have at most 10 MiB.");
-            emulator.refuse("RequestSizeLimitExceeded", &message)
-        }
-    };
-    response.map(Body::from)
 }

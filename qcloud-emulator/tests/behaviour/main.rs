@@ -12,6 +12,7 @@ mod clusters;
 mod elastic_ips;
 mod entrance;
 mod examples;
+mod faults;
 mod images_and_groups;
 mod instance_changes;
 mod instance_lists;
