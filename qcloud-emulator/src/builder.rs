@@ -39,6 +39,11 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// One on which the knobs stand like this.
+    pub(crate) fn turned(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
     /// The address to listen on; 127.0.0.1 and any free port by default. Only loopback addresses are accepted.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.address = address;

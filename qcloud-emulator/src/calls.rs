@@ -39,18 +39,18 @@ pub struct CallRecord {
 #[derive(Clone, Debug)]
 pub struct Calls {
     log: Arc<Mutex<Log>>,
-    kept: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    kept: usize,
     counts: BTreeMap<String, usize>,
     records: VecDeque<CallRecord>,
 }
 
 impl Calls {
     pub(crate) fn keeping(kept: usize) -> Self {
-        Self { log: Arc::default(), kept }
+        Self { log: Arc::new(Mutex::new(Log { kept, counts: BTreeMap::new(), records: VecDeque::new() })) }
     }
 
     /// How often this action was called, whatever came of it.
@@ -80,19 +80,34 @@ impl Calls {
 
     /// Forgets everything, the counts too: to count from here on.
     pub fn clear(&self) {
-        *self.log() = Log::default();
+        let mut log = self.log();
+        log.counts.clear();
+        log.records.clear();
+    }
+
+    /// From now on, keeps so many records.
+    pub(crate) fn keep(&self, kept: usize) {
+        let mut log = self.log();
+        log.kept = kept;
+        log.trim();
     }
 
     pub(crate) fn record(&self, record: CallRecord) {
         let mut log = self.log();
         *log.counts.entry(record.action.clone()).or_default() += 1;
         log.records.push_back(record);
-        while log.records.len() > self.kept {
-            log.records.pop_front();
-        }
+        log.trim();
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn trim(&mut self) {
+        while self.records.len() > self.kept {
+            self.records.pop_front();
+        }
     }
 }

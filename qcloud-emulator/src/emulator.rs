@@ -1,13 +1,14 @@
 //! The emulator inside the process: requests in, answers out, no sockets.
 
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::access;
 use crate::builder::Builder;
 use crate::call::Call;
 use crate::calls::{CallRecord, Calls};
@@ -47,7 +48,9 @@ pub struct Emulator {
 
 #[derive(Debug)]
 struct Inner {
-    settings: Arc<Settings>,
+    /// The knobs as they stand; the world has them too.
+    settings: RwLock<Arc<Settings>>,
+    region: String,
     clock: Clock,
     calls: Calls,
     faults: Faults,
@@ -72,7 +75,8 @@ impl Emulator {
             request_ids: RequestIds::new(settings.seed),
             credentials,
             world: Mutex::new(World::new(Arc::clone(&settings))),
-            settings,
+            region: settings.region.clone(),
+            settings: RwLock::new(settings),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -104,7 +108,7 @@ impl Emulator {
 
     /// The region that clients are advised to use. All others are there too.
     pub fn region(&self) -> &str {
-        &self.inner.settings.region
+        &self.inner.region
     }
 
     /// The load balancers of a region, seen from beside the API: their data path, and what tests do to them. For a
@@ -155,7 +159,7 @@ impl Emulator {
     pub(crate) fn outcome(&self, request: &Request<Bytes>) -> Handled {
         let inner = &self.inner;
         let request_id = inner.request_ids.next();
-        inner.clock.advance(inner.settings.request_step);
+        inner.clock.advance(self.settings().request_step);
         let mut record = CallRecord {
             time: inner.clock.now(),
             service: String::new(),
@@ -196,6 +200,7 @@ impl Emulator {
 
     fn answer(&self, request: &Request<Bytes>, request_id: &str, record: &mut CallRecord) -> Result<Value, ApiError> {
         let inner = &self.inner;
+        let settings = self.settings();
         record.action = crate::request::header(request.headers(), "x-tc-action").unwrap_or_default().to_owned();
         let incoming = Incoming::read(request)?;
         let (api, action, secret_id) = match incoming.unsigned_target()? {
@@ -203,7 +208,7 @@ impl Emulator {
             None => {
                 let authorization = incoming.authorization()?;
                 let known = self.credentials(authorization.secret_id);
-                authorization.verify(&incoming.signed(), &known, &inner.clock, &inner.settings)?;
+                authorization.verify(&incoming.signed(), &known, &inner.clock, &settings)?;
                 let (api, action) = incoming.target(authorization.service)?;
                 (api, action, authorization.secret_id.to_owned())
             }
@@ -218,13 +223,18 @@ impl Emulator {
                 return Err(refusal);
             }
         }
+        access::check_permission(&settings, api.service, action)?;
+        if settings.rate_limits.are_on() {
+            let place = (api.service, action, region.unwrap_or_default());
+            self.world().state.buckets.take(&settings.rate_limits, place, inner.clock.time())?;
+        }
         let model = api.model()?;
         let (parameters, form) = incoming.parameters()?;
         let mut parameters = validate::request(model, action, parameters, form)?;
         record.parameters = parameters.clone();
         let shift = match record.fault {
             Some(Effect::PageShift(by)) => page_shift::shift(&mut parameters, by),
-            _ => 0,
+            _ => page_shift::shift(&mut parameters, settings.page_shift),
         };
         let Some(action) = api.action(action) else {
             let message = format!(
@@ -235,19 +245,20 @@ impl Emulator {
         };
         let region = match region {
             Some(region) => region,
-            None if action.anywhere => crate::zones::region(&inner.settings.region).map_or("", |region| region.name),
+            None if action.anywhere => crate::zones::region(&inner.region).map_or("", |region| region.name),
             None => return Err(ApiError::missing("X-TC-Region")),
         };
+        access::check_balance(&settings, api.service, action.name)?;
         let mut world = self.world();
         // Read under the lock, so that time does not run backwards from one call to the next.
         let now = inner.clock.time();
         world.settle(now);
         let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned(), secret_id };
-        let mut answer = (action.handler)(&mut world, &call)?;
+        let mut answer = world.perform(api.service, action.handler, &call)?;
         page_shift::recount(&mut answer, shift);
         record.executed = true;
         drop(world);
-        if inner.settings.check_responses {
+        if settings.check_responses {
             validate::response(model, action.name, &answer).map_err(|fault| {
                 ApiError::internal(format!("The emulator's answer does not fit the model: {fault}."))
             })?;
@@ -302,6 +313,45 @@ impl Emulator {
             response.headers_mut().insert(DATE, date);
         }
         response
+    }
+
+    /// The knobs as they stand.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.inner.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Turns knobs while the emulator runs: `change` is given a builder on which they stand as they are, and what it
+    /// makes of them holds from the next call. Faults that it adds join the plan.
+    ///
+    /// ```
+    /// # use qcloud_emulator::{Emulator, Quota};
+    /// # let emulator = Emulator::builder().build()?;
+    /// emulator.adjust(|knobs| knobs.quota(Quota::VpcsPerRegion, 1).sold_out_zone("ap-guangzhou-3"));
+    /// # Ok::<(), qcloud_emulator::StartError>(())
+    /// ```
+    ///
+    /// Address, clock, credentials, seed and region stay what they were at the start.
+    pub fn adjust(&self, change: impl FnOnce(Builder) -> Builder) {
+        let before = self.settings();
+        let Builder { settings, faults, .. } = change(Builder::turned((*before).clone()));
+        self.apply(settings);
+        for fault in faults {
+            self.inner.faults.add(fault);
+        }
+    }
+
+    /// Makes these the knobs, apart from those that a running emulator keeps.
+    pub(crate) fn apply(&self, mut settings: Settings) {
+        let mut world = self.world();
+        settings.seed = world.settings.seed;
+        settings.region.clone_from(&self.inner.region);
+        self.inner.calls.keep(settings.call_log);
+        let before = Arc::clone(&world.settings);
+        world.state.luck.renew(&before.task_failures, &settings.task_failures);
+        let settings = Arc::new(settings);
+        world.settings = Arc::clone(&settings);
+        world.open_journal(true, self.inner.clock.time());
+        *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// The credentials with this id: lasting ones, and one that STS or the metadata server gave.

@@ -32,8 +32,9 @@ pub struct Fault {
     executed: bool,
 }
 
-/// Which of the calls that a fault is for it strikes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Which of the calls that a fault is for it strikes, or which tasks of a kind fail.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "WhenForm", into = "WhenForm")]
 #[non_exhaustive]
 pub enum When {
     /// All of them.
@@ -81,6 +82,30 @@ pub enum Effect {
     PageShift(i64),
 }
 
+impl When {
+    /// Whether the `seen`-th of them is one.
+    pub(crate) fn hits(self, seen: u64, random: &mut fastrand::Rng) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Nth(n) => seen == n,
+            Self::Every(n) => n > 0 && seen.is_multiple_of(n),
+            Self::Next(count) => seen <= count,
+            Self::Probability(probability) => random.f64() < probability,
+        }
+    }
+
+    /// Refuses what means nothing.
+    pub(crate) fn checked(self) -> Result<Self, String> {
+        match self {
+            Self::Nth(0) | Self::Every(0) => Err("`nth` and `every` count from 1".to_owned()),
+            Self::Probability(p) if !(0.0..=1.0).contains(&p) => {
+                Err(format!("`probability` is between 0 and 1, not {p}"))
+            }
+            when => Ok(when),
+        }
+    }
+}
+
 impl Effect {
     /// Whether the true answer is part of it, so that the call is carried out unless the fault says otherwise.
     fn needs_answer(&self) -> bool {
@@ -99,6 +124,44 @@ impl Effect {
             Self::TruncatedJson => "truncated-json",
             Self::WrongLength => "wrong-length",
             Self::PageShift(_) => "page-shift",
+        }
+    }
+}
+
+/// [`When`] as files and the admin port write it beside tasks: `{ nth = 2 }`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WhenForm {
+    Always,
+    Nth(u64),
+    Every(u64),
+    Next(u64),
+    Probability(f64),
+}
+
+impl TryFrom<WhenForm> for When {
+    type Error = String;
+
+    fn try_from(form: WhenForm) -> Result<Self, String> {
+        let when = match form {
+            WhenForm::Always => Self::Always,
+            WhenForm::Nth(n) => Self::Nth(n),
+            WhenForm::Every(n) => Self::Every(n),
+            WhenForm::Next(count) => Self::Next(count),
+            WhenForm::Probability(probability) => Self::Probability(probability),
+        };
+        when.checked()
+    }
+}
+
+impl From<When> for WhenForm {
+    fn from(when: When) -> Self {
+        match when {
+            When::Always => Self::Always,
+            When::Nth(n) => Self::Nth(n),
+            When::Every(n) => Self::Every(n),
+            When::Next(count) => Self::Next(count),
+            When::Probability(probability) => Self::Probability(probability),
         }
     }
 }
@@ -215,13 +278,7 @@ impl Fault {
 
     /// Whether it strikes the call that is the `seen`-th of those that it is for.
     pub(crate) fn strikes(&self, seen: u64, random: &mut fastrand::Rng) -> bool {
-        match self.when {
-            When::Always => true,
-            When::Nth(n) => seen == n,
-            When::Every(n) => n > 0 && seen.is_multiple_of(n),
-            When::Next(count) => seen <= count,
-            When::Probability(probability) => random.f64() < probability,
-        }
+        self.when.hits(seen, random)
     }
 
     pub(crate) fn strike(&self) -> Strike {
@@ -306,16 +363,9 @@ impl TryFrom<Form> for Fault {
             form.probability.map(When::Probability),
         ];
         let mut when = when.into_iter().flatten();
-        fault.when = when.next().unwrap_or(When::Always);
+        fault.when = when.next().unwrap_or(When::Always).checked()?;
         if when.next().is_some() {
             return Err("a fault has at most one of `nth`, `every`, `next` and `probability`".to_owned());
-        }
-        match fault.when {
-            When::Nth(0) | When::Every(0) => return Err("`nth` and `every` count from 1".to_owned()),
-            When::Probability(p) if !(0.0..=1.0).contains(&p) => {
-                return Err(format!("`probability` is between 0 and 1, not {p}"));
-            }
-            _ => {}
         }
         patterns::check(form.service.as_deref(), form.action.as_deref())?;
         Ok(Self { service: form.service, action: form.action, region: form.region, ..fault })

@@ -2,6 +2,7 @@
 // The answers with the most members are built by one `json!` each.
 #![recursion_limit = "256"]
 
+mod access;
 mod api;
 mod auth;
 mod builder;
@@ -20,13 +21,17 @@ mod faults;
 mod ids;
 mod knobs;
 mod listing;
+mod luck;
 mod metadata;
 mod model;
 mod page_shift;
 mod patterns;
 mod query;
 mod quota;
+mod rates;
 mod request;
+mod rows;
+mod seconds;
 mod server;
 mod settings;
 mod table;
@@ -34,6 +39,7 @@ mod tags;
 mod task;
 mod timeline;
 mod validate;
+mod visibility;
 mod world;
 mod zones;
 
@@ -61,3 +67,4 @@ pub use server::Server;
 pub use settings::{
     BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, SignatureTime, Task, UnknownIds,
 };
+pub use visibility::{Delay, Visibility};
