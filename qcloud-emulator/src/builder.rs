@@ -24,6 +24,7 @@ pub struct Builder {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) faults: Vec<Fault>,
     address: SocketAddr,
+    admin_port: Option<u16>,
 }
 
 impl Default for Builder {
@@ -34,6 +35,7 @@ impl Default for Builder {
             credentials: Vec::new(),
             faults: Vec::new(),
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            admin_port: None,
         }
     }
 }
@@ -53,6 +55,13 @@ impl Builder {
     /// The port of 127.0.0.1 to listen on; 0, the default, takes any free one.
     pub fn port(self, port: u16) -> Self {
         self.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    }
+
+    /// Serves the admin port too: knobs, faults, clock, call log and state over HTTP, on 127.0.0.1. 0 takes any free port;
+    /// [`Server::admin_endpoint`] tells. Off by default.
+    pub fn admin_port(mut self, port: u16) -> Self {
+        self.admin_port = Some(port);
+        self
     }
 
     /// What ids, addresses and generated keys are made from: the same under the same seed. 0 by default.
@@ -230,6 +239,7 @@ impl Builder {
     /// When the address is none of loopback or cannot be bound, or the default region is unknown.
     pub async fn start(self) -> Result<Server, StartError> {
         let address = self.address;
-        Server::start(self.build()?, address).await
+        let admin = self.admin_port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        Server::start(self.build()?, address, admin).await
     }
 }

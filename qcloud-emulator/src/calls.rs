@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fault::Effect;
 
@@ -20,7 +20,8 @@ pub struct CallRecord {
     pub action: String,
     /// The region, if the request had one.
     pub region: Option<String>,
-    /// The parameters, as a JSON object. Those of GET requests have got their types from the model.
+    /// The parameters, as a JSON object. Those of GET requests have got their types from the model. Passwords, private keys
+    /// and the like are replaced by `***`.
     pub parameters: Value,
     /// The request id of the answer.
     pub request_id: String,
@@ -30,6 +31,29 @@ pub struct CallRecord {
     pub executed: bool,
     /// What the [fault plan](crate::Faults) made of the call.
     pub fault: Option<Effect>,
+}
+
+/// Parameters that nobody should find in a log.
+const SECRET: &[&str] = &["Password", "PrivateKey", "CertKey", "SecretKey", "WebIdentityToken", "SAMLAssertion"];
+
+/// A copy of parameters without what is secret in them.
+pub(crate) fn masked(parameters: &Value) -> Value {
+    match parameters {
+        Value::Object(members) => {
+            let mask = |(name, value): (&String, &Value)| {
+                let value = match value {
+                    Value::String(text) if !text.is_empty() && SECRET.iter().any(|secret| name.ends_with(secret)) => {
+                        Value::from("***")
+                    }
+                    other => masked(other),
+                };
+                (name.clone(), value)
+            };
+            Value::Object(members.iter().map(mask).collect::<Map<String, Value>>())
+        }
+        Value::Array(items) => items.iter().map(masked).collect(),
+        other => other.clone(),
+    }
 }
 
 /// The log of an emulator's calls. Clones show the same log.

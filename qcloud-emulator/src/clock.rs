@@ -90,6 +90,25 @@ impl Clock {
         Time(self.base().saturating_add(self.inner.ahead.load(Ordering::SeqCst)).clamp(0, LAST))
     }
 
+    /// How far it was put forward, in milliseconds.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.inner.ahead.load(Ordering::SeqCst)
+    }
+
+    /// Goes on from a saved time. A clock that stands shows it exactly; one that follows the machine's is as far ahead as
+    /// it was, or further when that would be earlier than the saved time.
+    pub(crate) fn resume(&self, now: Time, ahead: i64) {
+        let least = now.0.saturating_sub(self.base());
+        let ahead = if self.inner.standing_at.is_some() { least } else { ahead.max(least) };
+        self.inner.ahead.store(ahead, Ordering::SeqCst);
+        self.inner.moved.notify_waiters();
+    }
+
+    /// Whether it stands until it is moved.
+    pub(crate) fn stands(&self) -> bool {
+        self.inner.standing_at.is_some()
+    }
+
     fn base(&self) -> i64 {
         self.inner.standing_at.unwrap_or_else(|| Time::from_system(SystemTime::now()).0)
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::access;
 use crate::builder::Builder;
 use crate::call::Call;
-use crate::calls::{CallRecord, Calls};
+use crate::calls::{self, CallRecord, Calls};
 use crate::clb::LoadBalancing;
 use crate::clock::Clock;
 use crate::credentials::Credential;
@@ -19,7 +19,7 @@ use crate::data_path::{self, ServingRoute};
 use crate::error::ApiError;
 use crate::exchange::{NoAnswer, NoAnswerKind, Outcome};
 use crate::fault::{Effect, Fault};
-use crate::faults::Faults;
+use crate::faults::{Faults, Plan};
 use crate::ids::RequestIds;
 use crate::metadata;
 use crate::page_shift;
@@ -27,7 +27,7 @@ use crate::request::Incoming;
 use crate::settings::Settings;
 use crate::sts::Session;
 use crate::validate;
-use crate::world::{Local, World};
+use crate::world::{Local, State, World};
 
 /// A request that was dealt with.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ struct Inner {
     /// The knobs as they stand; the world has them too.
     settings: RwLock<Arc<Settings>>,
     region: String,
+    /// What [`Emulator::reset`] goes back to.
+    start: (Settings, Vec<Fault>),
     clock: Clock,
     calls: Calls,
     faults: Faults,
@@ -67,8 +69,10 @@ impl Emulator {
     }
 
     pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>, faults: Vec<Fault>) -> Self {
+        let start = (settings.clone(), faults.clone());
         let settings = Arc::new(settings);
         let inner = Inner {
+            start,
             clock,
             calls: Calls::keeping(settings.call_log),
             faults: Faults::new(settings.seed, faults),
@@ -231,7 +235,7 @@ impl Emulator {
         let model = api.model()?;
         let (parameters, form) = incoming.parameters()?;
         let mut parameters = validate::request(model, action, parameters, form)?;
-        record.parameters = parameters.clone();
+        record.parameters = calls::masked(&parameters);
         let shift = match record.fault {
             Some(Effect::PageShift(by)) => page_shift::shift(&mut parameters, by),
             _ => page_shift::shift(&mut parameters, settings.page_shift),
@@ -352,6 +356,43 @@ impl Emulator {
         world.settings = Arc::clone(&settings);
         world.open_journal(true, self.inner.clock.time());
         *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> u64 {
+        self.inner.request_ids.given()
+    }
+
+    /// Begins anew, with the knobs and the faults of the start, an empty cloud and an empty call log. Only the clock goes
+    /// on from where it is.
+    pub fn reset(&self) {
+        let (settings, faults) = self.inner.start.clone();
+        let plan = Faults::new(settings.seed, faults).save();
+        let world = World::new(Arc::new(settings.clone())).state;
+        self.replace(settings, world, plan, 0, |_| {});
+        self.inner.calls.clear();
+    }
+
+    /// Puts another world in the place of this one, and other knobs and faults with it.
+    pub(crate) fn replace(
+        &self,
+        mut settings: Settings,
+        state: State,
+        faults: Plan,
+        requests: u64,
+        set_clock: impl FnOnce(&Clock),
+    ) {
+        let inner = &self.inner;
+        let mut world = self.world();
+        settings.region.clone_from(&inner.region);
+        inner.calls.keep(settings.call_log);
+        let settings = Arc::new(settings);
+        *world = World { state, settings: Arc::clone(&settings) };
+        *inner.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        inner.faults.restore(faults);
+        inner.request_ids.resume(requests);
+        set_clock(&inner.clock);
+        world.open_journal(true, inner.clock.time());
     }
 
     /// The credentials with this id: lasting ones, and one that STS or the metadata server gave.

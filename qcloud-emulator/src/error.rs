@@ -78,3 +78,28 @@ pub enum StartError {
         source: std::io::Error,
     },
 }
+
+/// Why a saved state could not be restored, or a state not be saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It is no saved state of an emulator, or a damaged one.
+    #[error("this is no saved state of the emulator: {0}")]
+    Unreadable(String),
+    /// It was saved by a version that wrote another format.
+    #[error("the state has the format version {found}; this emulator reads version {known}")]
+    Version {
+        /// The version of the saved state.
+        found: u64,
+        /// The version that this emulator reads and writes.
+        known: u64,
+    },
+    /// The state could not be written.
+    #[error("the state could not be saved: {0}")]
+    Unwritable(String),
+}
+
+/// What is wrong with a configuration, and in which line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(crate) String);

@@ -112,7 +112,8 @@ impl Effect {
         matches!(self, Self::NotJson | Self::TruncatedJson | Self::WrongLength | Self::PageShift(_))
     }
 
-    fn name(&self) -> &'static str {
+    /// As files and the admin port call it.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Error { .. } => "error",
             Self::Throttle => "throttle",

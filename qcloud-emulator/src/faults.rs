@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Strike};
 
@@ -27,14 +27,14 @@ pub struct PlannedFault {
 }
 
 /// What a plan is made of.
-#[derive(Debug)]
-struct Plan {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
     seed: u64,
     given: u64,
     entries: Vec<Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     id: u64,
     fault: Fault,
@@ -45,24 +45,18 @@ struct Entry {
 
 impl Faults {
     pub(crate) fn new(seed: u64, faults: Vec<Fault>) -> Self {
-        let this = Self { plan: Arc::new(Mutex::new(Plan { seed, given: 0, entries: Vec::new() })) };
+        let mut plan = Plan { seed, given: 0, entries: Vec::new() };
         for fault in faults {
-            this.add(fault);
+            plan.add(fault);
         }
-        this
+        Self { plan: Arc::new(Mutex::new(plan)) }
     }
 
     /// Adds a fault to the plan and gives its number. When several faults strike one call, the oldest does it; the
     /// others count the call all the same.
     #[allow(clippy::must_use_candidate, reason = "most faults stay for as long as the emulator does")]
     pub fn add(&self, fault: Fault) -> u64 {
-        let mut plan = self.plan();
-        plan.given += 1;
-        let id = plan.given;
-        // A source of its own, so that no fault's luck depends on the calls that another one is for.
-        let random = fastrand::Rng::with_seed(plan.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15)).get_seed();
-        plan.entries.push(Entry { id, fault, seen: 0, struck: 0, random });
-        id
+        self.plan().add(fault)
     }
 
     /// Removes a fault by its number; `false` when it is not there.
@@ -105,8 +99,27 @@ impl Faults {
         struck
     }
 
+    pub(crate) fn save(&self) -> Plan {
+        self.plan().clone()
+    }
+
+    pub(crate) fn restore(&self, plan: Plan) {
+        *self.plan() = plan;
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plan {
+    fn add(&mut self, fault: Fault) -> u64 {
+        self.given += 1;
+        let id = self.given;
+        // A source of its own, so that no fault's luck depends on the calls that another one is for.
+        let random = self.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.entries.push(Entry { id, fault, seen: 0, struck: 0, random });
+        id
     }
 }
 

@@ -74,7 +74,8 @@ impl Builder {
         self
     }
 
-    /// Which of the tasks of a kind fail, counted from when this knob is turned.
+    /// Which of the tasks of a kind fail, counted from when this knob is turned. The resource is then as it was before, and
+    /// the state of the task or of the latest operation tells. Only kinds that [can fail](Task::can_fail) do.
     pub fn task_failure(mut self, task: Task, when: When) -> Self {
         self.settings.task_failures.insert(task, when);
         self

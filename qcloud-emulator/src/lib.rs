@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod access;
+mod admin;
 mod api;
 mod auth;
 mod builder;
@@ -10,6 +11,7 @@ mod call;
 mod calls;
 mod cidr;
 mod clock;
+mod config;
 mod connection;
 mod credentials;
 mod data_path;
@@ -31,6 +33,7 @@ mod quota;
 mod rates;
 mod request;
 mod rows;
+mod saved;
 mod seconds;
 mod server;
 mod settings;
@@ -56,10 +59,11 @@ pub use calls::{CallRecord, Calls};
 pub use cbs::BlockDevice;
 pub use clb::{LoadBalancing, ReachedTarget, TargetCondition};
 pub use clock::Clock;
+pub use config::Config;
 pub use credentials::Credential;
 pub use data_path::{NextHop, RouteKind, ServingRoute};
 pub use emulator::Emulator;
-pub use error::StartError;
+pub use error::{ConfigError, StartError, StateError};
 pub use exchange::{NoAnswer, NoAnswerKind};
 pub use fault::{Effect, Fault, When};
 pub use faults::{Faults, PlannedFault};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::fault::When;
 use crate::settings::{Settings, Task};
@@ -17,10 +17,52 @@ struct Kind {
     random: u64,
 }
 
+impl Task {
+    /// Whether [`Builder::task_failure`](crate::Builder::task_failure) can let tasks of this kind fail.
+    pub const fn can_fail(self) -> bool {
+        matches!(
+            self,
+            Self::InstanceBoot
+                | Self::InstanceStart
+                | Self::InstanceStop
+                | Self::InstanceReboot
+                | Self::InstanceTerminate
+                | Self::InstanceReset
+                | Self::InterfaceCreate
+                | Self::InterfaceAttach
+                | Self::InterfaceDetach
+                | Self::InterfaceDelete
+                | Self::NatGatewayCreate
+                | Self::NatGatewayUpdate
+                | Self::NatGatewayDelete
+                | Self::DiskAttach
+                | Self::DiskDetach
+                | Self::DiskResize
+                | Self::SnapshotApply
+                | Self::LoadBalancerCreate
+                | Self::LoadBalancerChange
+                | Self::LoadBalancerDelete
+                | Self::ListenerChange
+                | Self::TargetChange
+                | Self::TargetGroupChange
+                | Self::NodeInitialize
+        )
+    }
+}
+
+/// Reads the knob, and refuses what no task would heed.
+pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Task, When>, D::Error> {
+    let failures = BTreeMap::<Task, When>::deserialize(deserializer)?;
+    match failures.keys().find(|task| !task.can_fail()) {
+        Some(task) => Err(D::Error::custom(format!("tasks of the kind {task:?} cannot fail in the emulator"))),
+        None => Ok(failures),
+    }
+}
+
 impl Luck {
     /// Counts a task that begins, and says whether it is to fail.
     pub(crate) fn fails(&mut self, settings: &Settings, task: Task) -> bool {
-        let Some(when) = settings.task_failures.get(&task).copied() else { return false };
+        let Some(when) = settings.task_failures.get(&task).copied().filter(|_| task.can_fail()) else { return false };
         let kind = self.0.entry(task).or_insert_with(|| {
             // A source for each kind, so that the luck of one does not depend on how often others are begun.
             let place = Task::ALL.iter().position(|other| *other == task).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::admin;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::connection;
@@ -21,20 +22,39 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Server {
     emulator: Emulator,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
-    pub(crate) async fn start(emulator: Emulator, address: SocketAddr) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        emulator: Emulator,
+        address: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> Result<Self, StartError> {
+        // Both or none.
         let (listener, local) = connection::bind(address).await?;
+        let admin = match admin {
+            Some(address) => Some(connection::bind(address).await?),
+            None => None,
+        };
         let (stop, stopped) = watch::channel(false);
         let (served, stopping) = (emulator.clone(), stopped.clone());
-        let task = tokio::spawn(connection::serve(listener, stopped, move |request| {
+        let mut tasks = vec![tokio::spawn(connection::serve(listener, stopped.clone(), move |request| {
             let (emulator, stopping) = (served.clone(), stopping.clone());
             async move { connection::api(&emulator, request, stopping).await }
-        }));
-        Ok(Self { emulator, address: local, stop, task })
+        }))];
+        let mut admin_address = None;
+        if let Some((listener, local)) = admin {
+            admin_address = Some(local);
+            let served = emulator.clone();
+            tasks.push(tokio::spawn(connection::serve(listener, stopped, move |request| {
+                let emulator = served.clone();
+                async move { admin::answer(&emulator, request).await }
+            })));
+        }
+        Ok(Self { emulator, address: local, admin: admin_address, stop, tasks })
     }
 
     /// Where it listens, such as `http://127.0.0.1:40123`.
@@ -45,6 +65,11 @@ impl Server {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the admin port listens, such as `http://127.0.0.1:40124`, if it was asked for.
+    pub fn admin_endpoint(&self) -> Option<String> {
+        self.admin.map(|address| format!("http://{address}"))
     }
 
     /// The emulator behind the port.
@@ -84,10 +109,13 @@ impl Server {
 
     /// Stops listening and waits for the answers under way, five seconds at most.
     pub async fn shutdown(self) {
-        let Self { stop, mut task, .. } = self;
+        let Self { stop, tasks, .. } = self;
         stop.send_replace(true);
-        if tokio::time::timeout(PATIENCE, &mut task).await.is_err() {
-            task.abort();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for mut task in tasks {
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
 }

@@ -121,6 +121,7 @@ pub(crate) struct Settings {
     /// What the account may not call, and the codes that say so.
     pub(crate) denied: BTreeMap<Actions, String>,
     pub(crate) insufficient_balance: bool,
+    #[serde(deserialize_with = "crate::luck::read")]
     pub(crate) task_failures: BTreeMap<Task, When>,
     pub(crate) signature_time: SignatureTime,
     #[serde(with = "seconds")]

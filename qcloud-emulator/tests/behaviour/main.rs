@@ -1,7 +1,9 @@
 //! What users of the emulator rely on, asked of it over its own entrance with signed requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail like tests")]
 
+mod admin_port;
 mod any_input;
+mod caller;
 mod ccns;
 mod clb;
 mod client;
@@ -9,6 +11,7 @@ mod cluster_examples;
 mod cluster_nodes;
 mod cluster_routes;
 mod clusters;
+mod configuration;
 mod elastic_ips;
 mod entrance;
 mod examples;
@@ -31,6 +34,7 @@ mod node_pools;
 mod over_http;
 mod own_examples;
 mod routes;
+mod saved_state;
 mod security_groups;
 mod signing;
 mod temporary_credentials;
