@@ -13,6 +13,10 @@ import sys
 import time
 
 
+# Features that cannot build alone, and the feature that is built instead, which includes them and what they lack.
+NEEDS = {("qcloud-container", "k8s-openapi"): "k8s-latest"}  # the program that uses it chooses the Kubernetes version
+
+
 def packages(only):
     """The crates to build, each with the list of its features, the ones that reach into another crate apart."""
     metadata = json.loads(
@@ -24,9 +28,15 @@ def packages(only):
         name = package["name"]
         if not name.startswith("qcloud-") or (only and name not in only):
             continue
-        alone = [feature for feature in sorted(package["features"]) if feature != "default"]
+        alone = [
+            feature
+            for feature in sorted(package["features"])
+            if feature != "default" and NEEDS.get((name, feature)) not in package["features"]
+        ]
         reaching = [
-            feature for feature in alone if any("/" in part for part in closure(package["features"], feature))
+            feature
+            for feature in alone
+            if any("/" in part or part.startswith("dep:qcloud-") for part in closure(package["features"], feature))
         ]
         yield name, [feature for feature in alone if feature not in reaching], reaching
 

@@ -89,12 +89,9 @@ async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>
     network::delete(&account, &network).await?;
 
     let after = overview::count(&account).await?;
-    let [networks, instances, balancers, disks, clusters] = std::array::from_fn(|kind| after[kind] - before[kind]);
-    account.title(&format!(
-        "Done after {} calls; left behind: {networks} networks, {instances} instances, {balancers} load balancers, \
-         {disks} disks, {clusters} clusters",
-        emulator.calls().total()
-    ));
+    let left: Vec<_> =
+        after.iter().zip(&before).map(|((what, now), (_, then))| format!("{} {what}", now - then)).collect();
+    account.title(&format!("Done after {} calls; left behind: {}", emulator.calls().total(), left.join(", ")));
     emulator.shutdown().await;
     Ok(())
 }

@@ -21,12 +21,19 @@ pub(crate) async fn look_around(account: &Account) -> Step {
     Ok(())
 }
 
-/// How many networks, instances, load balancers, disks and clusters the region has.
-pub(crate) async fn count(account: &Account) -> Step<[i64; 5]> {
+/// How many of what the region has.
+pub(crate) async fn count(account: &Account) -> Step<[(&'static str, i64); 5]> {
     let networks = account.vpc.describe_vpcs(DescribeVpcs::new()).await?.vpc_set.len();
     let instances = account.cvm.describe_instances(DescribeInstances::new()).await?.instance_set.len();
     let balancers = account.clb.describe_load_balancers(DescribeLoadBalancers::new()).await?.load_balancer_set.len();
     let disks = account.cbs.describe_disks(DescribeDisks::new()).await?.disk_set.len();
     let clusters = account.tke.describe_clusters(DescribeClusters::new()).await?.clusters.len();
-    Ok([networks, instances, balancers, disks, clusters].map(|count| i64::try_from(count).unwrap_or(i64::MAX)))
+    let counts = [
+        ("networks", networks),
+        ("instances", instances),
+        ("load balancers", balancers),
+        ("disks", disks),
+        ("clusters", clusters),
+    ];
+    Ok(counts.map(|(what, count)| (what, i64::try_from(count).unwrap_or(i64::MAX))))
 }

@@ -1,7 +1,10 @@
 //! What users of the emulator rely on, asked of it over its own entrance with signed requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail like tests")]
 
+mod across_services;
+mod admin_port;
 mod any_input;
+mod caller;
 mod ccns;
 mod clb;
 mod client;
@@ -9,9 +12,11 @@ mod cluster_examples;
 mod cluster_nodes;
 mod cluster_routes;
 mod clusters;
+mod configuration;
 mod elastic_ips;
 mod entrance;
 mod examples;
+mod faults;
 mod images_and_groups;
 mod instance_changes;
 mod instance_lists;
@@ -19,6 +24,7 @@ mod instance_states;
 mod interface_addresses;
 mod interfaces;
 mod key_pairs;
+mod knobs;
 mod kubernetes;
 mod launching;
 mod metadata_server;
@@ -29,7 +35,9 @@ mod node_pools;
 mod over_http;
 mod own_examples;
 mod routes;
+mod saved_state;
 mod security_groups;
 mod signing;
 mod temporary_credentials;
+mod visibility;
 mod vpc_extras;

@@ -1,0 +1,143 @@
+use std::collections::BTreeSet;
+
+use super::listener::Protocol;
+use super::service::Family;
+use super::spec::{LbSpec, Mode, Scope};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// Something that not every cloud can do with a balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Internal balancers.
+    Internal,
+    /// Admitting only some networks.
+    SourceRanges,
+    /// An address that was there before.
+    StaticAddress,
+    /// Protection from deletion.
+    DeletionProtection,
+    /// Protection from changes by others.
+    ModificationProtection,
+    /// Keeping a client with its target.
+    SessionAffinity,
+    /// Targets in another region or network.
+    CrossNetwork,
+}
+
+/// What a cloud's balancers can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LbLimits {
+    /// Listeners on one balancer.
+    pub listeners: usize,
+    /// Targets of one listener or rule.
+    pub targets_per_listener: usize,
+    /// Tags on one balancer, those of the implementation not counted.
+    pub tags: usize,
+    /// The protocols that listeners speak.
+    pub protocols: BTreeSet<Protocol>,
+    /// The versions of IP.
+    pub families: BTreeSet<Family>,
+    /// What else it can do.
+    pub features: BTreeSet<Feature>,
+}
+
+impl LbLimits {
+    /// Everything, with the numbers of listeners and of targets that these balancers take.
+    #[must_use]
+    pub fn new(listeners: usize, targets_per_listener: usize) -> Self {
+        use Feature as F;
+        Self {
+            listeners,
+            targets_per_listener,
+            tags: 10,
+            protocols: Protocol::ALL.into_iter().collect(),
+            families: [Family::V4, Family::V6].into(),
+            features: [
+                F::Internal,
+                F::SourceRanges,
+                F::StaticAddress,
+                F::DeletionProtection,
+                F::ModificationProtection,
+                F::SessionAffinity,
+                F::CrossNetwork,
+            ]
+            .into(),
+        }
+    }
+
+    /// Refuses what these balancers cannot be, before anything is made.
+    ///
+    /// # Errors
+    ///
+    /// Permanent ones that say what has to change.
+    pub fn check(&self, spec: &LbSpec) -> Result<()> {
+        let unsupported = |what: String| Err(ProviderError::new(ErrorKind::Unsupported, what));
+        let wrong = |what: String| Err(ProviderError::new(ErrorKind::InvalidArgument, what));
+
+        if spec.listeners.len() > self.listeners {
+            return Err(ProviderError::new(
+                ErrorKind::OutOfRange,
+                format!("{} listeners are more than the {} of one balancer", spec.listeners.len(), self.listeners),
+            ));
+        }
+        if spec.tags.len() > self.tags {
+            return Err(ProviderError::new(
+                ErrorKind::OutOfRange,
+                format!("{} tags are more than the {} that a balancer has room for", spec.tags.len(), self.tags),
+            ));
+        }
+        let mut slots = BTreeSet::new();
+        for listener in &spec.listeners {
+            let protocol = listener.key.protocol;
+            if !slots.insert(listener.key.slot()) {
+                return wrong(format!("two listeners want port {} of the same transport", listener.key.port));
+            }
+            if !self.protocols.contains(&protocol) {
+                return unsupported(format!("protocol {protocol} is not offered"));
+            }
+            if protocol.needs_tls() && listener.settings.tls.as_ref().is_none_or(|tls| tls.certificates.is_empty()) {
+                return wrong(format!("listener {} needs a certificate", listener.key));
+            }
+            if protocol.has_rules() == listener.rules.is_empty() {
+                return wrong(format!("listener {} has rules, or lacks them, against its protocol", listener.key));
+            }
+            if listener.settings.proxy_protocol && !matches!(protocol, Protocol::TcpSsl | Protocol::Quic) {
+                return unsupported(format!(
+                    "listener {} cannot speak the PROXY protocol: only TCP_SSL and QUIC can",
+                    listener.key
+                ));
+            }
+            if spec.mode == Mode::Vip && !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
+                return wrong(format!(
+                    "listener {} ends its protocol at the balancer, which VIP mode does not",
+                    listener.key
+                ));
+            }
+        }
+        if !self.families.contains(&spec.family) {
+            return unsupported(format!("addresses of {:?} are not offered", spec.family));
+        }
+        if spec.existing.as_ref().is_some_and(|existing| existing.shared) && !spec.access.is_open() {
+            return wrong("source ranges and security groups would bind all Services of a shared balancer".to_owned());
+        }
+        let needs = [
+            (Feature::Internal, spec.scope != Scope::Public, "internal balancers"),
+            (Feature::SourceRanges, !spec.access.source_ranges.is_empty(), "source ranges"),
+            (Feature::StaticAddress, spec.address.is_some(), "static addresses"),
+            (Feature::DeletionProtection, spec.protection.deletion == Some(true), "protection from deletion"),
+            (Feature::ModificationProtection, spec.protection.modification == Some(true), "protection from changes"),
+            (
+                Feature::SessionAffinity,
+                spec.listeners.iter().any(|listener| listener.settings.session_seconds > 0),
+                "session affinity",
+            ),
+            (Feature::CrossNetwork, spec.cross_network.is_some(), "targets in another region or network"),
+        ];
+        match needs.into_iter().find(|(feature, needed, _)| *needed && !self.features.contains(feature)) {
+            Some((_, _, what)) => unsupported(format!("{what} are not offered")),
+            None => Ok(()),
+        }
+    }
+}

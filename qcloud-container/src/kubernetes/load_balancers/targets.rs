@@ -1,0 +1,210 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::endpoints::{Endpoint, Node};
+use super::limits::LbLimits;
+use super::listener::{ListenerKey, ListenerSpec, Transport};
+use super::service::{Family, TargetPort};
+use super::spec::{LbSpec, Mode};
+use super::subset::{rank, subset};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// The weight of a target that nobody gave another.
+const USUAL_WEIGHT: u16 = 10;
+/// The highest weight.
+const MOST_WEIGHT: u16 = 100;
+/// Nodes per Service when nothing says otherwise.
+const USUAL_NODES: usize = 50;
+
+/// What a target is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Host {
+    /// A machine, by the cloud's id.
+    Instance(String),
+    /// An address of a pod or node.
+    Address(IpAddr),
+}
+
+/// Where a listener sends traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// To whom.
+    pub host: Host,
+    /// To which port.
+    pub port: u16,
+}
+
+impl Target {
+    /// A port of a machine.
+    pub fn instance(id: impl Into<String>, port: u16) -> Self {
+        Self { host: Host::Instance(id.into()), port }
+    }
+
+    /// A port of an address.
+    #[must_use]
+    pub fn address(address: IpAddr, port: u16) -> Self {
+        Self { host: Host::Address(address), port }
+    }
+}
+
+/// The targets of each listener, with weights from 0 (no new connections) to 100.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TargetSet {
+    listeners: BTreeMap<ListenerKey, BTreeMap<Target, u16>>,
+}
+
+impl TargetSet {
+    /// The targets of a listener; `None` when the set says nothing of it.
+    #[must_use]
+    pub fn of(&self, listener: ListenerKey) -> Option<&BTreeMap<Target, u16>> {
+        self.listeners.get(&listener)
+    }
+
+    /// Sets the targets of a listener.
+    pub fn set(&mut self, listener: ListenerKey, targets: impl IntoIterator<Item = (Target, u16)>) {
+        self.listeners.insert(listener, targets.into_iter().collect());
+    }
+
+    /// The listeners that it says something of.
+    pub fn listeners(&self) -> impl Iterator<Item = ListenerKey> + '_ {
+        self.listeners.keys().copied()
+    }
+
+    /// Chooses the targets of a balancer.
+    ///
+    /// `endpoints` is `None` when the controller does not watch EndpointSlices; then local traffic goes to all nodes
+    /// and the health check tells those with pods. Traffic direct to pods needs them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`] when something that the choice needs is not there yet: the caller comes back.
+    pub fn select(spec: &LbSpec, nodes: &[Node], endpoints: Option<&[Endpoint]>, limits: &LbLimits) -> Result<Self> {
+        let mut set = Self::default();
+        for listener in &spec.listeners {
+            let targets = match spec.mode {
+                Mode::Direct => {
+                    let endpoints = endpoints.ok_or_else(|| {
+                        ProviderError::new(ErrorKind::Conflict, "the endpoints of the Service are not known")
+                    })?;
+                    pods(spec, listener, endpoints, limits)?
+                }
+                Mode::NodePort | Mode::Vip => machines(spec, listener, nodes, endpoints, limits)?,
+            };
+            set.listeners.insert(listener.key, targets);
+        }
+        Ok(set)
+    }
+}
+
+fn pods(
+    spec: &LbSpec,
+    listener: &ListenerSpec,
+    endpoints: &[Endpoint],
+    limits: &LbLimits,
+) -> Result<BTreeMap<Target, u16>> {
+    let mut targets = BTreeMap::new();
+    for endpoint in endpoints.iter().filter(|endpoint| is_of(endpoint.address, spec.family)) {
+        let port = match (endpoint.ports.get(&listener.port_name), &listener.target_port) {
+            (Some(&port), _) => port,
+            (None, TargetPort::Number(_) | TargetPort::Name(_)) => continue,
+        };
+        let weight = if endpoint.ready {
+            let transport = match listener.key.protocol.transport() {
+                Transport::Tcp => "TCP",
+                Transport::Udp => "UDP",
+            };
+            let given = endpoint
+                .weight
+                .or_else(|| spec.nodes.weights.of(transport, listener.key.port, endpoint.pod.as_deref()));
+            given.unwrap_or(USUAL_WEIGHT).min(MOST_WEIGHT)
+        } else if (endpoint.terminating && spec.nodes.drain_ending) || spec.nodes.drain_unready {
+            0
+        } else {
+            continue;
+        };
+        targets.insert(Target::address(endpoint.address, port), weight);
+    }
+    if targets.len() > limits.targets_per_listener {
+        // Those that are of use come first; among equals the choice is stable.
+        let mut ranked: Vec<(Target, u16)> = targets.into_iter().collect();
+        ranked.sort_by_key(|(target, weight)| {
+            (*weight == 0, std::cmp::Reverse(rank(&spec.key.uid, &format!("{target:?}"))))
+        });
+        ranked.truncate(limits.targets_per_listener);
+        targets = ranked.into_iter().collect();
+    }
+    Ok(targets)
+}
+
+fn machines(
+    spec: &LbSpec,
+    listener: &ListenerSpec,
+    nodes: &[Node],
+    endpoints: Option<&[Endpoint]>,
+    limits: &LbLimits,
+) -> Result<BTreeMap<Target, u16>> {
+    let port = if spec.mode == Mode::Vip {
+        listener.key.port
+    } else {
+        listener.node_port.ok_or_else(|| {
+            ProviderError::new(ErrorKind::Conflict, format!("port {} has no node port yet", listener.key))
+        })?
+    };
+    let choice = &spec.nodes;
+    let mut candidates: Vec<&Node> = nodes
+        .iter()
+        .filter(|node| node.eligible && choice.selector.as_ref().is_none_or(|selector| selector.matches(&node.labels)))
+        .filter(|node| host_of(node, spec.family).is_some())
+        .collect();
+
+    if spec.local_traffic && choice.with_pods_only && endpoints.is_none() {
+        return Err(ProviderError::new(ErrorKind::Conflict, "the endpoints of the Service are not known"));
+    }
+    let pods = endpoints.filter(|_| spec.local_traffic).map(|endpoints| pods_by_node(endpoints, &listener.port_name));
+    if let Some(pods) = &pods {
+        candidates.retain(|node| pods.contains_key(node.name.as_str()));
+    }
+    let most = match choice.most {
+        0 if spec.local_traffic => limits.targets_per_listener,
+        0 => USUAL_NODES,
+        most => most,
+    };
+    let candidates = subset(&spec.key, &candidates, most.min(limits.targets_per_listener));
+
+    let weight_of = |node: &Node| match &pods {
+        Some(pods) if choice.weight_by_pods => pods
+            .get(node.name.as_str())
+            .map_or(0, |&count| u16::try_from(count).unwrap_or(MOST_WEIGHT).min(MOST_WEIGHT)),
+        _ => choice.weights.default.unwrap_or(USUAL_WEIGHT).min(MOST_WEIGHT),
+    };
+    Ok(candidates
+        .into_iter()
+        .filter_map(|node| Some((Target { host: host_of(node, spec.family)?, port }, weight_of(node))))
+        .collect())
+}
+
+/// How many pods serve on each node: the ready ones, or those that still serve while they end when there are no others.
+fn pods_by_node<'e>(endpoints: &'e [Endpoint], port_name: &str) -> BTreeMap<&'e str, usize> {
+    let count = |counts: fn(&Endpoint) -> bool| {
+        let mut nodes: BTreeMap<&'e str, BTreeSet<IpAddr>> = BTreeMap::new();
+        for endpoint in endpoints.iter().filter(|endpoint| counts(endpoint) && endpoint.ports.contains_key(port_name)) {
+            if let Some(node) = &endpoint.node {
+                nodes.entry(node).or_default().insert(endpoint.address);
+            }
+        }
+        nodes.into_iter().map(|(node, pods)| (node, pods.len())).collect::<BTreeMap<_, _>>()
+    };
+    let ready = count(|endpoint| endpoint.ready);
+    if ready.is_empty() { count(|endpoint| endpoint.serving && endpoint.terminating) } else { ready }
+}
+
+fn host_of(node: &Node, family: Family) -> Option<Host> {
+    match family {
+        Family::V4 => (!node.instance_id.is_empty()).then(|| Host::Instance(node.instance_id.clone())),
+        Family::V6 => node.addresses.iter().copied().find(|address| address.is_ipv6()).map(Host::Address),
+    }
+}
+
+fn is_of(address: IpAddr, family: Family) -> bool {
+    address.is_ipv6() == (family == Family::V6)
+}
