@@ -10,7 +10,8 @@ use qcloud_cvm::Client;
 use qcloud_cvm::instance::{DescribeInstances, Instance};
 use tokio::sync::{Mutex as Turn, Notify, oneshot};
 
-use crate::kubernetes::{ErrorKind, ProviderError, Result, Retry};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+use crate::provider::error::copy;
 
 /// How many ids one call takes. The call says `Limit`, too: without it, only 20 are answered.
 const MOST_IDS: usize = 100;
@@ -146,19 +147,4 @@ fn is_about_ids(error: &qcloud_core::Error) -> bool {
     error.code().is_some_and(|code| {
         code.starts_with("InvalidInstanceId") || code == "InvalidParameterValue.InstanceIdMalformed"
     })
-}
-
-/// The same error for one more who waits. The cause stays with the first.
-fn copy(error: &ProviderError) -> ProviderError {
-    let mut copy = ProviderError::new(error.kind(), error.message().to_owned());
-    if let Some(code) = error.code() {
-        copy = copy.with_code(code);
-    }
-    if let Some(request_id) = error.request_id() {
-        copy = copy.with_request_id(request_id);
-    }
-    if let Retry::After(after) = error.retry() {
-        copy = copy.with_retry_after(after);
-    }
-    copy
 }
