@@ -3,3 +3,5 @@
 mod cloud;
 mod instances;
 mod instances_matrix;
+mod routes;
+mod routes_matrix;

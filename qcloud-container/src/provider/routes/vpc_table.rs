@@ -173,6 +173,9 @@ impl VpcTableRoutes {
                 }
                 _ => {
                     let rest = self.settle(table, batch, &error, &mut results).await;
+                    // What is there already and does not show: the list lags.
+                    let lags = error.kind() == ErrorKind::AlreadyExists;
+                    let error = if lags { copy(&error).with_retry_after(LATER) } else { error };
                     results.extend(rest.into_iter().map(|write| (write, Err(copy(&error)))));
                 }
             }
