@@ -235,6 +235,13 @@ async fn a_thousand_nodes_get_their_routes_at_the_rate_that_is_allowed() {
     // The one that pods wait for was first, and was known of long before the end.
     let (place, after) = first.into_inner().unwrap().unwrap();
     assert!(place == 0 && after < Duration::from_secs(1), "{place} after {after:?}");
+
+    // A restarted controller looks at the table and its routes, and has nothing to do.
+    let (fresh, _) = network.process();
+    network.cloud.forget();
+    let (again, _) = pass(&*fresh, &specs, &mut Blackholes::default(), None).await.unwrap();
+    assert_eq!(again.kept.len(), 1000);
+    assert_eq!(network.cloud.emulator.calls().total(), 2);
 }
 
 #[tokio::test]

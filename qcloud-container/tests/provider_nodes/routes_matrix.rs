@@ -417,3 +417,21 @@ async fn a_machine_that_the_network_does_not_know_yet_is_tried_again_a_few_times
     }
     assert_eq!(last, [Some(false), Some(false), Some(true), None]);
 }
+
+#[tokio::test]
+async fn a_new_route_is_not_put_beside_an_old_one_that_could_not_be_deleted() {
+    for backend in BOTH {
+        let network = Network::new(backend).await;
+        let specs = network.specs(2).await;
+        let (routes, wire) = network.process();
+        assert!(routes.apply(&specs[..1], &[], &|_| {}).await.errors().next().is_none());
+        let observed = routes.list().await.unwrap();
+        let new = RouteSpec::new("n-0", specs[1].next_hop, specs[0].destination);
+        for action in ["ReplaceRoutes", "DeleteRoutes", "DeleteClusterRoute"] {
+            wire.spoil(action, When::Always, Fault::Code("RequestLimitExceeded"));
+        }
+        let results = routes.apply(&[new], &observed, &|_| {}).await;
+        assert!(results.errors().count() == 2 && results.errors().all(|error| error.kind() == ErrorKind::Throttled));
+        assert_eq!(network.truth().await, expected(&specs[..1]), "{backend:?}");
+    }
+}
