@@ -4,3 +4,5 @@
 //! [`RateLimits`](qcloud_core::RateLimits): that is the limiter of the whole process.
 
 mod error;
+pub mod instances;
+pub mod routes;

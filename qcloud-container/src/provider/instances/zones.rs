@@ -1,0 +1,46 @@
+//! The numbers of zones, which provider ids carry.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use qcloud_core::clock::Clock;
+use qcloud_cvm::Client;
+use qcloud_cvm::catalog::DescribeZones;
+
+use super::shared::Shared;
+use crate::kubernetes::Result;
+
+/// How long the list is believed not to have a new zone.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// The zones of the region: name to number. Read once, and again when one is missing.
+#[derive(Debug)]
+pub(super) struct Zones {
+    client: Client,
+    ids: Shared<HashMap<String, String>>,
+}
+
+impl Zones {
+    pub(super) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
+        Self { client, ids: Shared::new(clock) }
+    }
+
+    /// The number of the zone of this name.
+    pub(super) async fn id(&self, name: &str) -> Result<Option<String>> {
+        let ids = self.ids.get(|age, ids| age < FRESH || ids.contains_key(name), || self.read()).await?;
+        Ok(ids.get(name).cloned())
+    }
+
+    /// Whether the region has a zone of this number.
+    pub(super) async fn has_id(&self, id: &str) -> Result<bool> {
+        let has = |ids: &HashMap<String, String>| ids.values().any(|known| known == id);
+        let ids = self.ids.get(|age, ids| age < FRESH || has(ids), || self.read()).await?;
+        Ok(has(&ids))
+    }
+
+    async fn read(&self) -> Result<HashMap<String, String>> {
+        let answer = self.client.describe_zones(DescribeZones::new()).await?;
+        Ok(answer.zone_set.into_iter().map(|zone| (zone.zone, zone.zone_id)).collect())
+    }
+}
