@@ -4,3 +4,4 @@
 //! [`RateLimits`](qcloud_core::RateLimits): that is the limiter of the whole process.
 
 mod error;
+pub mod volumes;
