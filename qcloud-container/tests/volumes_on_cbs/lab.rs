@@ -205,11 +205,10 @@ impl Lab {
     }
 
     pub(crate) async fn with(builder: Builder) -> Self {
-        Self::with_nodes(builder, 2).await
+        Self::with_nodes(builder, 2, ManualClock::auto()).await
     }
 
-    pub(crate) async fn with_nodes(builder: Builder, count: usize) -> Self {
-        let clock = ManualClock::auto();
+    pub(crate) async fn with_nodes(builder: Builder, count: usize, clock: ManualClock) -> Self {
         let emulator = builder.clock(Clock::starting_at(clock.now())).check_responses(true).build().unwrap();
         let mut lab = Self { emulator, clock, nodes: Vec::new(), other_node: String::new() };
         while lab.nodes.len() < count {
@@ -217,7 +216,8 @@ impl Lab {
             lab.nodes.extend(more);
         }
         lab.other_node = lab.run_instances(OTHER_ZONE, 1).await.remove(0);
-        lab.clock.sleep(Duration::from_secs(5)).await;
+        lab.emulator.clock().advance(Duration::from_secs(5));
+        lab.clock.advance(Duration::from_secs(5));
         lab.emulator.calls().clear();
         lab
     }

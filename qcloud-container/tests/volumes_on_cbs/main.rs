@@ -2,6 +2,7 @@
 
 #![cfg(feature = "provider")]
 
+mod any_order;
 mod batches;
 mod conformance;
 mod crashes;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::future::{BoxFuture, Shared, WeakShared, join_all};
 use qcloud_core::clock::Clock;
 
 use crate::kubernetes::{ErrorKind, ProviderError, Result, Retry};
@@ -39,7 +39,7 @@ pub(super) struct Pace {
     pub(super) gather: Duration,
     /// How many keys one call takes.
     pub(super) per_call: usize,
-    /// How long each call of a round puts off the next round.
+    /// How far apart calls begin, those of a round and those of the next.
     pub(super) pause: Duration,
 }
 
@@ -101,7 +101,7 @@ where
     }
 }
 
-impl<G: Clone + Eq + Hash, K: Clone, V> Inner<G, K, V> {
+impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, V> Inner<G, K, V> {
     fn state(&self) -> MutexGuard<'_, State<G, K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,13 +117,24 @@ impl<G: Clone + Eq + Hash, K: Clone, V> Inner<G, K, V> {
             self.clock.sleep(wait).await;
         }
         let keys = keys.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let calls: Vec<Vec<K>> = keys.chunks(self.pace.per_call.max(1)).map(<[K]>::to_vec).collect();
         {
             let mut state = self.state();
-            let calls = u32::try_from(keys.len().div_ceil(self.pace.per_call.max(1))).unwrap_or(u32::MAX);
-            state.next = self.clock.elapsed().saturating_add(self.pace.pause.saturating_mul(calls));
+            let count = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+            state.next = self.clock.elapsed().saturating_add(self.pace.pause.saturating_mul(count));
             state.rounds.remove(&group);
         }
-        Arc::new((self.carry)(group, keys).await)
+        let calls = (0_u32..).zip(calls).map(|(place, keys)| {
+            let (inner, group) = (&self, group.clone());
+            async move {
+                let wait = inner.pace.pause.saturating_mul(place);
+                if !wait.is_zero() {
+                    inner.clock.sleep(wait).await;
+                }
+                (inner.carry)(group, keys).await
+            }
+        });
+        Arc::new(join_all(calls).await.into_iter().flatten().collect())
     }
 }
 

@@ -9,7 +9,7 @@ use qcloud_cbs::model::{
 use super::parameters::{Changes, Parameters, size_rules};
 use super::{CbsVolumes, pending};
 use crate::kubernetes::volumes::{Capacity, CapacityRequest, GIB, SizeRange, Volume, plan_expand};
-use crate::kubernetes::{ErrorKind, Result};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 impl CbsVolumes {
     pub(super) async fn expand_volume(&self, id: &str, size: SizeRange) -> Result<Volume> {
@@ -22,15 +22,11 @@ impl CbsVolumes {
                 return Err(pending(format!("the volume {id} is growing")));
             }
             let Some(target) = plan_expand(&volume, size, &size_rules(&disk.disk_type))? else { return Ok(volume) };
-            match self.cbs.resize_disk(ResizeDisk::new(target / GIB).disk_id(id)).await.map_err(Into::into) {
+            let call = self.cbs.resize_disk(ResizeDisk::new(target / GIB).disk_id(id));
+            match call.await.map_err(ProviderError::from) {
                 Ok(_) => return Err(pending(format!("the volume {id} is growing to {target} bytes"))),
-                Err(error) => {
-                    let error: crate::kubernetes::ProviderError = error;
-                    if error.kind() != ErrorKind::Ambiguous {
-                        return Err(error);
-                    }
-                    lost = Some(error);
-                }
+                Err(error) if error.kind() == ErrorKind::Ambiguous => lost = Some(error),
+                Err(error) => return Err(error),
             }
         }
         Err(lost.unwrap_or_else(|| pending(format!("the volume {id} is growing"))))

@@ -46,8 +46,8 @@ use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
 /// When disks that are waited for are looked at again.
 const POLL: Duration = Duration::from_millis(500);
-/// Reads: gathered for a moment; a round puts off the next one by 50 ms for each of its calls, so that they stay below
-/// 20 a second however many disks there are.
+/// Reads: gathered for a moment; their calls begin 50 ms apart, so that there are no more than 20 in a second however many
+/// disks there are.
 const READS: Pace = Pace { gather: Duration::from_millis(20), per_call: 100, pause: Duration::from_millis(50) };
 /// Writes: gathered for longer, since their calls are scarcer.
 const WRITES: Pace = Pace { gather: Duration::from_millis(50), per_call: 100, pause: Duration::ZERO };

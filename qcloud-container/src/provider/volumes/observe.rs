@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::join_all;
 use qcloud_cbs::Client;
 use qcloud_cbs::model::{
     AttachDetail, DescribeDisks, DescribeInstancesDiskNum, DescribeSnapshots, Disk, DiskState, Snapshot as CbsSnapshot,
@@ -22,7 +21,7 @@ pub(super) const PAGE: u64 = 100;
 
 /// Disks by their ids. Those that do not exist have no answer.
 pub(super) async fn disks(cbs: Client, ids: Vec<String>) -> Answers<String, Disk> {
-    in_chunks(ids, |chunk| {
+    all_of(ids, |chunk| {
         let call = cbs.describe_disks(DescribeDisks::new().disk_ids(chunk).limit(PAGE));
         async move {
             let answer = call.await?;
@@ -35,7 +34,7 @@ pub(super) async fn disks(cbs: Client, ids: Vec<String>) -> Answers<String, Disk
 
 /// Snapshots by their ids. Those that do not exist have no answer.
 pub(super) async fn snapshots(cbs: Client, ids: Vec<String>) -> Answers<String, CbsSnapshot> {
-    in_chunks(ids, |chunk| {
+    all_of(ids, |chunk| {
         let call = cbs.describe_snapshots(DescribeSnapshots::new().snapshot_ids(chunk).limit(PAGE));
         async move {
             let answer = call.await?;
@@ -48,7 +47,7 @@ pub(super) async fn snapshots(cbs: Client, ids: Vec<String>) -> Answers<String, 
 
 /// How many disks instances have and take. Those that do not exist have no answer.
 pub(super) async fn limits(cbs: Client, ids: Vec<String>) -> Answers<String, AttachDetail> {
-    in_chunks(ids, |chunk| {
+    all_of(ids, |chunk| {
         let call = cbs.describe_instances_disk_num(DescribeInstancesDiskNum::new(chunk));
         async move {
             let answer = call.await?;
@@ -58,24 +57,15 @@ pub(super) async fn limits(cbs: Client, ids: Vec<String>) -> Answers<String, Att
     .await
 }
 
-/// Asks for ids a hundred at a time. When a call fails, none of its ids is known to be absent.
-async fn in_chunks<T, F>(ids: Vec<String>, call: impl Fn(Vec<String>) -> F) -> Answers<String, T>
+/// Asks for ids with one call. When it fails, none of them is known to be absent.
+async fn all_of<T, F>(ids: Vec<String>, call: impl FnOnce(Vec<String>) -> F) -> Answers<String, T>
 where
     F: Future<Output = Result<Vec<(String, T)>>>,
 {
-    let size = usize::try_from(PAGE).unwrap_or(100);
-    let chunks = ids.chunks(size).map(<[String]>::to_vec).map(|chunk| {
-        let answer = call(chunk.clone());
-        async move { (chunk, answer.await) }
-    });
-    let mut answers = Answers::new();
-    for (chunk, answer) in join_all(chunks).await {
-        match answer {
-            Ok(found) => answers.extend(found.into_iter().map(|(id, item)| (id, Ok(item)))),
-            Err(error) => answers.extend(chunk.into_iter().map(|id| (id, Err(copy(&error))))),
-        }
+    match call(ids.clone()).await {
+        Ok(found) => found.into_iter().map(|(id, item)| (id, Ok(item))).collect(),
+        Err(error) => ids.into_iter().map(|id| (id, Err(copy(&error)))).collect(),
     }
-    answers
 }
 
 /// Refuses an answer that was cut short: it proves nothing about what it leaves out.
