@@ -101,7 +101,12 @@ where
     }
 }
 
-impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, V> Inner<G, K, V> {
+impl<G, K, V> Inner<G, K, V>
+where
+    G: Clone + Eq + Hash + Send + Sync,
+    K: Clone + Eq + Hash + Send + Sync,
+    V: Send + Sync,
+{
     fn state(&self) -> MutexGuard<'_, State<G, K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -212,11 +212,12 @@ impl CbsVolumes {
         let filter = Filter::new("disk-name", [self.names.object(name)]);
         let disks = self.cbs.describe_disks(DescribeDisks::new().filters([filter]).limit(PAGE)).await?.disk_set;
         let now = self.clock.now();
-        let unclear = disks.iter().find(|disk| {
-            let foreign = value(&disk.tags, CLUSTER_TAG).is_some_and(|uid| uid != self.names.cluster.uid);
-            let old = self.volume(disk).created.and_then(|created| now.duration_since(created).ok());
-            let untagged = value(&disk.tags, CLUSTER_TAG).is_none();
-            !foreign && !(untagged && old.is_some_and(|age| age > TAGGED))
+        let unclear = disks.iter().find(|disk| match value(&disk.tags, CLUSTER_TAG) {
+            Some(uid) => *uid == self.names.cluster.uid,
+            None => {
+                let age = self.volume(disk).created.and_then(|created| now.duration_since(created).ok());
+                age.is_none_or(|age| age <= TAGGED)
+            }
         });
         match unclear {
             None => Ok(()),
