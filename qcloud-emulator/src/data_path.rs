@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::cidr::Cidr;
 use crate::cvm::InstanceState;
-use crate::tke;
-use crate::vpc::Destination;
+use crate::vpc::vpcs::Vpc;
+use crate::vpc::{self, Route, RouteTable};
 use crate::world::Region;
 
 /// A route that serves an address: [`Emulator::serving_route`](crate::Emulator::serving_route).
@@ -48,22 +48,44 @@ pub(crate) fn serving_route(region: &Region, from: &str, address: Ipv4Addr) -> O
     let instance = region.cvm.instances.get(from);
     let subnet = region.vpc.subnets.get(instance.map_or(from, |instance| instance.subnet_id.as_str()))?;
     let vpc_id = subnet.vpc_id.as_str();
-    let own = region.vpc.vpcs.get(vpc_id).map(|vpc| vpc.cidr).filter(|cidr| cidr.contains_address(address));
-    if let Some(cidr) = own {
+    let mut own = region.vpc.vpcs.get(vpc_id).into_iter().flat_map(Vpc::networks);
+    if let Some(cidr) = own.find(|cidr| cidr.contains_address(address)) {
         let hop = hop(region, vpc_id, &address.to_string());
         return Some(ServingRoute { kind: RouteKind::Local, destination: cidr.to_string(), next_hops: vec![hop] });
     }
-    let routes = region.vpc.route_tables.get(&subnet.route_table_id).map(|table| table.routes.as_slice());
+    let table = region.vpc.route_tables.get(&subnet.route_table_id);
+    let (cidr, kind, gateways) = best_route(region, vpc_id, table.into_iter(), address, |_| true)?;
+    let next_hops = gateways.iter().map(|gateway| hop(region, vpc_id, gateway)).collect();
+    Some(ServingRoute { kind, destination: cidr.to_string(), next_hops })
+}
+
+/// Where a load balancer of a VPC sends packets for an address outside of the VPC's networks: over the routes to
+/// instances that any of the route tables has. Empty when none leads there.
+pub(crate) fn hops_to_pod(region: &Region, vpc_id: &str, address: Ipv4Addr) -> Vec<NextHop> {
+    let tables = region.vpc.route_tables.values().filter(|table| table.vpc_id == vpc_id);
+    let to_instance = |route: &Route| route.gateway_type == "NORMAL_CVM";
+    let gateways = best_route(region, vpc_id, tables, address, to_instance).map(|(_, _, gateways)| gateways);
+    gateways.unwrap_or_default().iter().map(|gateway| hop(region, vpc_id, gateway)).collect()
+}
+
+/// The route with the longest prefix to an address, with its gateways: of those that count in the route tables, and of
+/// the VPC's cluster routes.
+fn best_route<'a>(
+    region: &Region,
+    vpc_id: &str,
+    tables: impl Iterator<Item = &'a RouteTable>,
+    address: Ipv4Addr,
+    counts: impl Fn(&Route) -> bool,
+) -> Option<(Cidr, RouteKind, Vec<String>)> {
     let mut best: Option<(Cidr, RouteKind, Vec<String>)> = None;
-    for route in routes.unwrap_or_default().iter().filter(|route| route.enabled) {
-        let Destination::V4(cidr) = route.destination else { continue };
-        if !cidr.contains_address(address) {
-            continue;
-        }
+    let routes = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));
+    let fitting = routes.filter(|(_, route)| route.enabled && route.leads_to(address) && counts(route));
+    for (table, route) in fitting {
+        let Some(cidr) = route.network() else { continue };
         match &mut best {
             Some((present, _, gateways)) if *present == cidr => gateways.push(route.gateway_id.clone()),
             Some((present, _, _)) if present.length() > cidr.length() => {}
-            _ => best = Some((cidr, RouteKind::Vpc(subnet.route_table_id.clone()), vec![route.gateway_id.clone()])),
+            _ => best = Some((cidr, RouteKind::Vpc(table.id.clone()), vec![route.gateway_id.clone()])),
         }
     }
     for table in region.tke.route_tables.values().filter(|table| table.vpc_id() == vpc_id) {
@@ -72,17 +94,14 @@ pub(crate) fn serving_route(region: &Region, from: &str, address: Ipv4Addr) -> O
             best = Some((cidr, RouteKind::Cluster(table.name().to_owned()), vec![gateway.to_string()]));
         }
     }
-    let (cidr, kind, gateways) = best?;
-    let next_hops = gateways.iter().map(|gateway| hop(region, vpc_id, gateway)).collect();
-    Some(ServingRoute { kind, destination: cidr.to_string(), next_hops })
+    best
 }
 
 fn hop(region: &Region, vpc_id: &str, gateway: &str) -> NextHop {
-    let instance = gateway.parse().ok().and_then(|address| tke::instance_at(region, vpc_id, address));
-    let state = instance.and_then(|id| region.cvm.instances.get(id)).map(|instance| instance.state);
+    let instance = gateway.parse().ok().and_then(|address| vpc::instance_at(region, vpc_id, address));
     NextHop {
         gateway: gateway.to_owned(),
-        instance: instance.map(str::to_owned),
-        running: state == Some(InstanceState::Running),
+        instance: instance.map(|instance| instance.id.clone()),
+        running: instance.is_some_and(|instance| instance.state == InstanceState::Running),
     }
 }

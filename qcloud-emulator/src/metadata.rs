@@ -8,6 +8,8 @@ use serde_json::json;
 use crate::clock::Time;
 use crate::cvm::Instance;
 use crate::sts::{ACCOUNT, Holder};
+use crate::vpc;
+use crate::vpc::interfaces::Interface;
 use crate::world::World;
 
 const ROOT: &str = "/latest/meta-data";
@@ -52,7 +54,8 @@ pub(crate) fn answer(world: &mut World, path: &str, instance: Option<&str>, now:
             _ => None,
         };
     }
-    let files = files(instance, &region);
+    let interfaces = world.state.regions.get(&region).map(|region| vpc::interfaces_of(region, &id));
+    let files = files(instance, &region, &interfaces.unwrap_or_default());
     if let Some((_, content)) = files.iter().find(|(name, _)| name == path) {
         return Some(content.clone());
     }
@@ -60,35 +63,51 @@ pub(crate) fn answer(world: &mut World, path: &str, instance: Option<&str>, now:
 }
 
 /// Everything that an instance has a file for.
-fn files(instance: &Instance, region: &str) -> Vec<(String, String)> {
-    let mac = mac(instance);
-    let interface = |name: &str| format!("network/interfaces/macs/{mac}/{name}");
+fn files(instance: &Instance, region: &str, interfaces: &[&Interface]) -> Vec<(String, String)> {
     let mut files = vec![
         ("app-id".to_owned(), ACCOUNT.to_owned()),
         ("instance-id".to_owned(), instance.id.clone()),
         ("instance-name".to_owned(), instance.name().to_owned()),
         ("uuid".to_owned(), instance.uuid().to_owned()),
-        ("mac".to_owned(), mac.clone()),
         ("local-ipv4".to_owned(), instance.address().to_owned()),
         ("placement/region".to_owned(), region.to_owned()),
         ("placement/zone".to_owned(), instance.zone.clone()),
         ("instance/image-id".to_owned(), instance.image_id().to_owned()),
         ("instance/instance-type".to_owned(), instance.instance_type().to_owned()),
         ("payment/charge-type".to_owned(), instance.charge_type().to_owned()),
-        (interface("mac"), mac.clone()),
-        (interface("primary-local-ipv4"), instance.address().to_owned()),
-        (interface("vpc-id"), instance.vpc_id.clone()),
-        (interface("subnet-id"), instance.subnet_id.clone()),
     ];
-    for address in &instance.private_ips {
-        files.push((interface(&format!("local-ipv4s/{address}/local-ipv4")), address.clone()));
+    if let Some(primary) = interfaces.first() {
+        files.push(("mac".to_owned(), primary.mac.clone()));
     }
     if let Some(address) = instance.public_ips.first() {
         files.push(("public-ipv4".to_owned(), address.clone()));
-        files.push((interface(&format!("local-ipv4s/{}/public-ipv4", instance.address())), address.clone()));
+    }
+    for interface in interfaces {
+        files.extend(files_of_interface(interface));
     }
     if !instance.role().is_empty() {
         files.push((format!("{ROLES}/{}", instance.role()), String::new()));
+    }
+    files
+}
+
+/// What an instance learns about one of its network interfaces.
+fn files_of_interface(interface: &Interface) -> Vec<(String, String)> {
+    let folder = format!("network/interfaces/macs/{}", interface.mac);
+    let mut files = vec![
+        (format!("{folder}/mac"), interface.mac.clone()),
+        (format!("{folder}/vpc-id"), interface.vpc_id.clone()),
+        (format!("{folder}/subnet-id"), interface.subnet_id.clone()),
+    ];
+    for address in &interface.addresses {
+        let ip = address.ip.to_string();
+        if address.primary {
+            files.push((format!("{folder}/primary-local-ipv4"), ip.clone()));
+        }
+        if let Some(public) = &address.public {
+            files.push((format!("{folder}/local-ipv4s/{ip}/public-ipv4"), public.ip.clone()));
+        }
+        files.push((format!("{folder}/local-ipv4s/{ip}/local-ipv4"), ip));
     }
     files
 }
@@ -105,13 +124,6 @@ fn list(files: &[(String, String)], folder: &str) -> Option<String> {
     }
     names.sort();
     (!names.is_empty()).then(|| names.join("\n"))
-}
-
-/// The hardware address of the primary network interface, made from the UUID.
-fn mac(instance: &Instance) -> String {
-    let digits: Vec<char> = instance.uuid().chars().filter(char::is_ascii_hexdigit).take(6).collect();
-    let pairs = digits.chunks(2).map(|pair| pair.iter().collect::<String>());
-    ["52".to_owned(), "54".to_owned(), "00".to_owned()].into_iter().chain(pairs).collect::<Vec<_>>().join(":")
 }
 
 fn credentials(world: &mut World, instance: &str, role: String, now: Time) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use qcloud_core::{Error, ErrorKind as CallErrorKind};
 
-use crate::kubernetes::{ErrorKind, Exhausted, ProviderError};
+use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Retry};
 
 /// What has run out does not come back at once.
 const SLOW: Duration = Duration::from_secs(120);
@@ -159,10 +159,24 @@ fn is_read(error: &Error) -> bool {
     ["Describe", "Get", "List", "Inquir", "Check"].iter().any(|verb| action.starts_with(verb))
 }
 
+/// The same error for one more who waits. The cause stays with the first.
+pub(crate) fn copy(error: &ProviderError) -> ProviderError {
+    let mut copy = ProviderError::new(error.kind(), error.message().to_owned());
+    if let Some(code) = error.code() {
+        copy = copy.with_code(code);
+    }
+    if let Some(request_id) = error.request_id() {
+        copy = copy.with_request_id(request_id);
+    }
+    if let Retry::After(after) = error.retry() {
+        copy = copy.with_retry_after(after);
+    }
+    copy
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubernetes::Retry;
     use qcloud_core::transport::{TransportError, TransportErrorKind};
 
     fn kind(action: &str, code: &str) -> ErrorKind {

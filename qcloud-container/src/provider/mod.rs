@@ -4,4 +4,6 @@
 //! [`RateLimits`](qcloud_core::RateLimits): that is the limiter of the whole process.
 
 mod error;
+pub mod instances;
+pub mod routes;
 pub mod volumes;

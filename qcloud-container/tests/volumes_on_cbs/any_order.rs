@@ -70,7 +70,7 @@ async fn run(plans: Vec<Vec<Option<Fault>>>, turns: Vec<usize>) {
     let foreign = json!({
         "Placement": {"Zone": ZONE}, "DiskChargeType": "POSTPAID_BY_HOUR", "DiskType": "CLOUD_PREMIUM",
         "DiskSize": 20, "DiskCount": 2, "DiskName": "a",
-        "Tags": [{"Key": "kubernetes-cluster-uid", "Value": "uid-2"}, {"Key": "kubernetes-volume", "Value": "a"}],
+        "Tags": [{"Key": "qcloud-rs-cluster", "Value": "uid-2"}, {"Key": "qcloud-rs-volume", "Value": "a"}],
     });
     lab.call("cbs", "CreateDisks", foreign).await;
     lab.clock.sleep(Duration::from_secs(2)).await;

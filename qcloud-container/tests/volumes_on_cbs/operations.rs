@@ -77,8 +77,8 @@ async fn parameters_of_tencents_driver_are_sent() {
     assert_eq!(sent["DiskChargePrepaid"], json!({"Period": 2, "RenewFlag": "NOTIFY_AND_AUTO_RENEW"}));
     assert_eq!(sent["ThroughputPerformance"], 100);
     let tags = json!([
-        {"Key": "kubernetes-cluster-uid", "Value": "uid-1"},
-        {"Key": "kubernetes-volume", "Value": "a"},
+        {"Key": "qcloud-rs-cluster", "Value": "uid-1"},
+        {"Key": "qcloud-rs-volume", "Value": "a"},
         {"Key": "team", "Value": "storage"},
     ]);
     assert_eq!(sent["Tags"], tags);
@@ -108,8 +108,8 @@ async fn two_clusters_share_an_account() {
     let (one, two) = (lab.process_of("uid-1"), lab.process_of("uid-2"));
     let (first, second) = (one.volume("a").await, two.volume("a").await);
     assert_ne!(first.id, second.id);
-    assert_eq!(one.volumes.list(&PageRequest::all()).await.unwrap().items, [first.clone()]);
-    assert_eq!(two.volumes.list(&PageRequest::all()).await.unwrap().items, [second.clone()]);
+    assert_eq!(one.volumes.list(&PageRequest::all()).await.unwrap().items, std::slice::from_ref(&first));
+    assert_eq!(two.volumes.list(&PageRequest::all()).await.unwrap().items, std::slice::from_ref(&second));
     assert_eq!(two.delete(&first.id).await.unwrap_err().kind(), ErrorKind::Conflict);
     let snapshot = |process: crate::lab::Process, volume: String| async move {
         let request = SnapshotRequest::new("s", volume);
@@ -175,4 +175,17 @@ async fn a_zone_that_does_not_serve_the_topology_is_refused() {
     let error = lab.process().create(&elsewhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exhausted(Exhausted::Stock));
     assert_eq!(lab.count("CreateDisks"), 0);
+}
+
+#[tokio::test]
+async fn zones_may_be_given_by_their_numbers() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let by_number = request("a").zones(ZoneRequirement::one_of(["100003"]));
+    let volume = process.create(&by_number).await.unwrap();
+    assert_eq!(volume.zone, ZONE);
+    assert_eq!(process.create(&by_number).await.unwrap().id, volume.id);
+    assert_eq!(lab.count("DescribeZones"), 1);
+    let unknown = process.create(&request("b").parameter("diskZone", "999999")).await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::InvalidArgument);
 }

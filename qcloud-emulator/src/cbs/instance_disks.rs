@@ -44,11 +44,7 @@ pub(crate) fn make_for_instance(here: &mut Local<'_>, owner: &Owner<'_>, new: Ne
         encryption: new.encrypted.then_some(encryption),
         throughput: 0,
         bursting: false,
-        prepaid: owner.prepaid.map(|(deadline, renew_flag)| Prepaid {
-            deadline,
-            renew_flag: renew_flag.to_owned(),
-            renew_months: 1,
-        }),
+        prepaid: owner.prepaid.map(prepaid),
         delete_with_instance: new.delete_with_instance,
         delete_snapshots: false,
         backup_quota: 0,
@@ -84,6 +80,33 @@ pub(crate) fn grow_system_disk(region: &mut Region, instance: &str, size: i64) {
     if let Some(disk) = id.and_then(|id| region.cbs.disks.get_mut(&id)) {
         disk.size = disk.size.max(u64::try_from(size).unwrap_or_default());
     }
+}
+
+/// An instance is charged otherwise from now on: prepaid until a time with a renewal flag, or by the hour. So are its
+/// disks, those that could be detached only when it is asked for.
+pub(crate) fn charge_like_instance(region: &mut Region, instance: &str, paid: Option<(Time, &str)>, portable: bool) {
+    for disk in own_disks(region, instance).filter(|disk| portable || !disk.portable) {
+        disk.prepaid = paid.map(prepaid);
+    }
+}
+
+/// An instance was renewed: so are its prepaid disks, those that could be detached unless it is unwanted.
+pub(crate) fn prolong(region: &mut Region, instance: &str, paid: (Time, &str), portable: bool) {
+    let disks = own_disks(region, instance).filter(|disk| portable || !disk.portable);
+    for disk in disks.filter(|disk| disk.prepaid.as_ref().is_some_and(|prepaid| prepaid.deadline < paid.0)) {
+        disk.prepaid = Some(prepaid(paid));
+    }
+}
+
+/// The disks that are on no instance but this one.
+fn own_disks<'a>(region: &'a mut Region, instance: &'a str) -> impl Iterator<Item = &'a mut Disk> {
+    let state = &mut region.cbs;
+    let ids = state.mounts.on(instance);
+    state.disks.values_mut().filter(|disk| ids.contains(&disk.id) && !disk.shareable)
+}
+
+fn prepaid((deadline, renew_flag): (Time, &str)) -> Prepaid {
+    Prepaid { deadline, renew_flag: renew_flag.to_owned(), renew_months: 1 }
 }
 
 /// An instance is gone: disks that go with it are destroyed, all others are left without an instance.

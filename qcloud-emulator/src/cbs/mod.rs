@@ -32,7 +32,8 @@ mod terminate;
 pub(crate) use catalog::{is_disk_type, sold_out as disk_sold_out};
 pub use devices::BlockDevice;
 pub(crate) use instance_disks::{
-    NewDisk, Owner, data_disks_on, grow_system_disk, make_for_instance, release, system_disk_on,
+    NewDisk, Owner, charge_like_instance, data_disks_on, grow_system_disk, make_for_instance, prolong, release,
+    system_disk_on,
 };
 pub(crate) use tasks::{Event, happen};
 

@@ -15,6 +15,7 @@ use crate::clock::Time;
 use crate::error::ApiError;
 use crate::settings::Task;
 use crate::vpc;
+use crate::vpc::elastic_ips;
 use crate::vpc::subnets::{self, Refused};
 use crate::world::{Local, Region, World};
 
@@ -115,6 +116,7 @@ fn give_addresses(here: &mut Local<'_>, order: &Order, balancer: &mut LoadBalanc
         let wanted = order.vip.and_then(|vip| if let IpAddr::V4(vip) = vip { Some(vip) } else { None });
         balancer.vip = Some(take(here, &balancer.subnet_id, wanted, &balancer.id)?);
     }
+    elastic_ips::give_to_balancer(here.region, &balancer.eip_id, &balancer.id);
     Ok(())
 }
 
@@ -125,11 +127,12 @@ fn take(here: &mut Local<'_>, subnet_id: &str, wanted: Option<Ipv4Addr>, owner: 
     Ok(taken.to_string())
 }
 
-/// Gives the addresses of a load balancer back to their subnets.
+/// Gives the addresses of a load balancer back to their subnets, and sets its elastic IP free.
 pub(super) fn take_back(region: &mut Region, balancer: &LoadBalancer) {
     if let (Some(vip), false) = (&balancer.vip, balancer.subnet_id.is_empty()) {
         subnets::release(region, &balancer.subnet_id, vip);
     }
+    elastic_ips::set_free(region, &balancer.eip_id);
     for snat in &balancer.snat_ips {
         subnets::release(region, &snat.subnet_id, &snat.ip);
     }

@@ -11,8 +11,10 @@ use super::load_balancers::{self, LoadBalancer};
 use super::targets::{self, Target, TargetKind};
 use crate::call::Call;
 use crate::cvm::InstanceState;
+use crate::data_path;
 use crate::error::ApiError;
 use crate::settings::Task;
+use crate::vpc;
 use crate::world::{Local, World};
 
 const MOST_BALANCERS: usize = 30;
@@ -91,25 +93,17 @@ fn probe(here: &Local<'_>, balancer: &LoadBalancer, target: &Target) -> TargetCo
     if target.registered.after(here.settings.duration(Task::TargetProbe)) > here.now {
         return TargetCondition::Unknown;
     }
-    let owner = match target.place.kind {
-        TargetKind::RoutedPod => {
-            let hop =
-                address.parse().ok().and_then(|address| targets::next_hop(here.region, &balancer.vpc_id, address));
-            let Some(hop) = hop else { return TargetCondition::Dead };
-            let mut instances = here.region.cvm.instances.values();
-            instances.find(|instance| {
-                instance.vpc_id == balancer.vpc_id && instance.private_ips.iter().any(|own| own == hop)
-            })
+    let place = &target.place;
+    let answers = match (place.kind, address.parse()) {
+        (TargetKind::RoutedPod, Ok(address)) => {
+            data_path::hops_to_pod(here.region, &balancer.vpc_id, address).iter().any(|hop| hop.running)
         }
-        _ => here.region.cvm.instances.get(&target.place.instance),
+        (TargetKind::RoutedPod, Err(_)) => false,
+        // Elsewhere, and at IPv6 addresses, nobody is known who could be down.
+        _ if place.instance.is_empty() && place.interface.is_empty() => true,
+        _ => vpc::holder(here.region, target.id()).is_some_and(|instance| instance.state == InstanceState::Running),
     };
-    match owner {
-        Some(instance) if instance.state == InstanceState::Running => TargetCondition::Alive,
-        None if target.place.instance.is_empty() && target.place.kind != TargetKind::RoutedPod => {
-            TargetCondition::Alive
-        }
-        _ => TargetCondition::Dead,
-    }
+    if answers { TargetCondition::Alive } else { TargetCondition::Dead }
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {

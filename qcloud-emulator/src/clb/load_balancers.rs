@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors::{self, Kind};
+use super::groups;
 use super::listeners::Listener;
 use super::targets::{self, Target};
 use crate::call::Call;
@@ -96,6 +97,17 @@ impl Prepaid {
     pub(super) fn show(&self) -> Value {
         json!({ "RenewFlag": self.renew_flag, "Period": self.months })
     }
+}
+
+/// The load balancer that an instance is bound to, itself or in a target group.
+pub(crate) fn balancer_of<'a>(region: &'a Region, instance_id: &str) -> Option<&'a str> {
+    let is_it = |target: &Target| target.place.instance == instance_id;
+    let bound = region.clb.balancers.values().find(|balancer| balancer.bound(region).any(is_it));
+    let grouped = || {
+        let mut groups = region.clb.groups.values().filter(|group| group.members.iter().any(is_it));
+        groups.find_map(|group| groups::uses(region, &group.id).next().map(|(balancer, ..)| balancer))
+    };
+    bound.or_else(grouped).map(|balancer| balancer.id.as_str())
 }
 
 impl LoadBalancer {

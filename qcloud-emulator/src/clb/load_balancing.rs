@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::data_path::{self, Asked};
 use super::health::{Seen, condition_key};
 use crate::emulator::Emulator;
+use crate::vpc;
+use crate::world::Region;
 
 /// What health checks find of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ impl TargetCondition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReachedTarget {
-    /// The instance that has the address, if one has.
+    /// The instance that has the address on one of its network interfaces, if one has.
     pub instance_id: Option<String>,
     /// The address: an instance's, a network interface's or a pod's.
     pub address: String,
@@ -76,7 +78,8 @@ impl LoadBalancing {
 
     fn reached(&self, address: &str, port: u16, protocol: &str, asked: Option<Asked<'_>>) -> Vec<ReachedTarget> {
         let found = self.emulator.in_region(&self.region, |here| {
-            data_path::reached(here, address, port, protocol, asked).into_iter().map(reached_target).collect()
+            let reached = data_path::reached(here, address, port, protocol, asked).into_iter();
+            reached.map(|seen| reached_target(here.region, seen)).collect()
         });
         found.unwrap_or_default()
     }
@@ -111,10 +114,10 @@ impl LoadBalancing {
     }
 }
 
-fn reached_target(seen: Seen<'_>) -> ReachedTarget {
+fn reached_target(region: &Region, seen: Seen<'_>) -> ReachedTarget {
     let place = &seen.target.place;
     ReachedTarget {
-        instance_id: Some(place.instance.clone()).filter(|id| !id.is_empty()),
+        instance_id: vpc::holder(region, seen.target.id()).map(|instance| instance.id.clone()),
         address: place.address.clone(),
         port: seen.target.port,
         weight: seen.target.weight,

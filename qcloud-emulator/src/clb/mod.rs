@@ -37,7 +37,7 @@ mod target_changes;
 mod targets;
 mod tasks;
 
-pub(crate) use load_balancers::LoadBalancer;
+pub(crate) use load_balancers::{LoadBalancer, balancer_of};
 pub use load_balancing::{LoadBalancing, ReachedTarget, TargetCondition};
 pub(crate) use tasks::{Event, happen};
 

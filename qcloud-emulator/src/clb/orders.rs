@@ -9,6 +9,7 @@ use super::load_balancers::{Internet, LoadBalancer, Prepaid};
 use crate::error::ApiError;
 use crate::settings::{PublicAddress, Quota};
 use crate::tags::Tag;
+use crate::vpc::elastic_ips;
 use crate::world::Local;
 
 /// The most load balancers of one request.
@@ -157,7 +158,7 @@ pub(super) fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> 
         protected: false,
         stopped: false,
         egress: input.egress.clone().unwrap_or_default(),
-        eip_id: check_eip(input, public)?,
+        eip_id: check_eip(here, input, public)?,
         log_topic: input.access_log_topic_id.clone().unwrap_or_default(),
         cluster_tag: input.cluster_tag.clone().unwrap_or_default(),
         cluster_ids: input.cluster_ids.clone().unwrap_or_default(),
@@ -328,11 +329,17 @@ fn check_sla(input: &Input) -> Result<String, ApiError> {
     Ok(sla_type)
 }
 
-fn check_eip(input: &Input, public: bool) -> Result<String, ApiError> {
+fn check_eip(here: &Local<'_>, input: &Input, public: bool) -> Result<String, ApiError> {
     let Some(eip) = &input.eip_address_id else { return Ok(String::new()) };
     crate::listing::check_id(("EipAddressId", eip), "eip", errors::FORMAT)?;
     if public {
         return Err(errors::value("`EipAddressId` is for load balancers of the type INTERNAL."));
+    }
+    if !elastic_ips::is_free(here.region, eip) {
+        return Err(errors::value(format!("`EipAddressId`: there is no elastic IP `{eip}` that is UNBIND.")));
+    }
+    if input.number.is_some_and(|number| number > 1) {
+        return Err(errors::value("`EipAddressId` is one elastic IP: order one load balancer with it."));
     }
     Ok(eip.clone())
 }

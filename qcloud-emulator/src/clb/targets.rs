@@ -12,6 +12,7 @@ use super::load_balancers;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::cvm;
+use crate::data_path;
 use crate::error::ApiError;
 use crate::listing::{Filter, Filters};
 use crate::world::{Local, Region, World};
@@ -48,7 +49,7 @@ pub(super) enum TargetKind {
     Instance,
     /// An address of an instance or a network interface.
     Interface,
-    /// A pod behind a route of the VPC.
+    /// A pod behind a route of the VPC or a cluster route.
     RoutedPod,
     /// An address in another network.
     Elsewhere,
@@ -241,7 +242,7 @@ fn locate_address(region: &Region, vpc_id: &str, anywhere: bool, address: Ipv4Ad
         }
         return Ok(place);
     }
-    if next_hop(region, vpc_id, address).is_some() {
+    if !data_path::hops_to_pod(region, vpc_id, address).is_empty() {
         place.kind = TargetKind::RoutedPod;
     } else if anywhere {
         place.kind = TargetKind::Elsewhere;
@@ -252,14 +253,6 @@ fn locate_address(region: &Region, vpc_id: &str, anywhere: bool, address: Ipv4Ad
         return Err(errors::value(message));
     }
     Ok(place)
-}
-
-/// The address that a route of the VPC sends packets for this address to.
-pub(super) fn next_hop<'a>(region: &'a Region, vpc_id: &str, address: Ipv4Addr) -> Option<&'a str> {
-    let tables = region.vpc.route_tables.values().filter(|table| table.vpc_id == vpc_id);
-    let mut routes = tables.flat_map(|table| &table.routes).filter(|route| route.enabled);
-    let route = routes.find(|route| route.leads_to(address) && route.gateway_type == "NORMAL_CVM")?;
-    Some(&route.gateway_id)
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {

@@ -8,6 +8,7 @@ use super::lifecycle::check_state;
 use super::run::Prepaid;
 use super::{catalog, images};
 use crate::call::Call;
+use crate::cbs;
 use crate::error::ApiError;
 use crate::world::{Local, World};
 
@@ -67,6 +68,7 @@ pub(super) fn renew(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     struct Input {
         instance_ids: Vec<String>,
         instance_charge_prepaid: Option<Prepaid>,
+        renew_portable_data_disk: Option<bool>,
     }
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -80,11 +82,14 @@ pub(super) fn renew(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         let from = instance.expires.unwrap_or(here.now).max(here.now);
         instance.expires = Some(from.months_later(months));
         instance.renew_flag = asked.renew_flag.clone().unwrap_or_else(|| instance.renew_flag.clone());
+        let (deadline, flag) = (from.months_later(months), instance.renew_flag.clone());
         if instance.isolated {
             // It comes back from the recycle bin as it went there: stopped.
             instance.isolated = false;
             instance.state = State::Stopped;
         }
+        let with_portable = input.renew_portable_data_disk != Some(false);
+        cbs::prolong(here.region, id, (deadline, &flag), with_portable);
     }
     Ok(json!({}))
 }
@@ -96,6 +101,7 @@ pub(super) fn set_charge_type(world: &mut World, call: &Call) -> Result<Value, A
         instance_ids: Vec<String>,
         instance_charge_type: String,
         instance_charge_prepaid: Option<Prepaid>,
+        modify_portable_data_disk: Option<bool>,
     }
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -123,6 +129,9 @@ pub(super) fn set_charge_type(world: &mut World, call: &Call) -> Result<Value, A
         if let Some(flag) = input.instance_charge_prepaid.as_ref().and_then(|prepaid| prepaid.renew_flag.as_ref()) {
             instance.renew_flag.clone_from(flag);
         }
+        let paid = instance.expires.map(|deadline| (deadline, instance.renew_flag.clone()));
+        let paid = paid.as_ref().map(|(deadline, flag)| (*deadline, flag.as_str()));
+        cbs::charge_like_instance(here.region, id, paid, input.modify_portable_data_disk == Some(true));
     }
     Ok(json!({}))
 }

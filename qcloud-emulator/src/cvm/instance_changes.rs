@@ -9,6 +9,7 @@ use super::instances::{Instance, State, named};
 use super::lifecycle::{self, Outcome, changing, check_state};
 use super::{catalog, run};
 use crate::call::Call;
+use crate::clb;
 use crate::error::ApiError;
 use crate::ids::well_formed;
 use crate::settings::Task;
@@ -229,6 +230,10 @@ pub(super) fn move_network(world: &mut World, call: &Call) -> Result<Value, ApiE
     if !addresses.is_empty() && addresses.len() != ids.len() {
         let message = format!("{} instances need as many addresses, not {}.", ids.len(), addresses.len());
         return Err(ApiError::invalid_value(message));
+    }
+    if let Some((id, balancer)) = ids.iter().find_map(|id| Some((id, clb::balancer_of(here.region, id)?))) {
+        let message = format!("The instance `{id}` is bound to the load balancer `{balancer}`: unbind it first.");
+        return fault("UnsupportedOperation.ModifyVPCWithCLB", message);
     }
     // Running instances are stopped unless the request forbids it.
     let allowed = changing(Some(input.force_stop.unwrap_or(true)));

@@ -14,7 +14,8 @@ use crate::call::Call;
 use crate::cidr::Cidr;
 use crate::error::ApiError;
 use crate::listing::{Dialect, Filter, Filters};
-use crate::world::{Local, Region, World};
+use crate::vpc;
+use crate::world::{Local, World};
 
 /// The list takes one filter, with one value.
 const ONE_FILTER: Dialect = Dialect { most_filters: 1, most_values: 1, ..LISTS };
@@ -36,20 +37,6 @@ impl Input {
         })?;
         Ok((cidr, gateway))
     }
-}
-
-/// The instance that has this private address in a VPC.
-pub(crate) fn instance_at<'a>(region: &'a Region, vpc_id: &str, address: Ipv4Addr) -> Option<&'a str> {
-    let mut subnets = region.vpc.subnets.values().filter(|subnet| subnet.vpc_id == vpc_id);
-    let owner = subnets.find_map(|subnet| subnet.addresses.owner(address))?;
-    if let Some(instance) = region.cvm.instances.get(owner) {
-        return Some(&instance.id);
-    }
-    // The address belongs to a network interface, which may be an instance's.
-    let text = address.to_string();
-    let mut instances = region.cvm.instances.values();
-    let found = instances.find(|instance| instance.vpc_id == vpc_id && instance.private_ips.contains(&text));
-    found.map(|instance| instance.id.as_str())
 }
 
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> {
@@ -74,7 +61,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         let message = format!("{cidr} overlaps {destination}, a destination in the VPC's route table `{id}`.");
         return VPC_ROUTE.refuse(&here, message);
     }
-    if instance_at(here.region, &table.vpc_id, gateway).is_none() {
+    if vpc::instance_at(here.region, &table.vpc_id, gateway).is_none() {
         let message = format!("No instance in `{}` has the private address {gateway}.", table.vpc_id);
         return NO_GATEWAY.refuse(&here, message);
     }

@@ -71,8 +71,10 @@ impl Conflict {
 /// Everything in the VPC that the network overlaps.
 fn all(region: &Region, vpc_id: &str, cidr: Cidr) -> Vec<Conflict> {
     let mut found = Vec::new();
-    if let Some(vpc) = region.vpc.vpcs.get(vpc_id).filter(|vpc| vpc.cidr.overlaps(cidr)) {
-        found.push(Conflict { kind: Kind::Vpc, cidr: vpc.cidr, name: vpc.name.clone(), id: vpc.id.clone() });
+    if let Some(vpc) = region.vpc.vpcs.get(vpc_id) {
+        for network in vpc.networks().filter(|network| network.overlaps(cidr)) {
+            found.push(Conflict { kind: Kind::Vpc, cidr: network, name: vpc.name.clone(), id: vpc.id.clone() });
+        }
     }
     for table in region.tke.route_tables.values().filter(|table| table.vpc_id == vpc_id) {
         let kind = if table.of_cluster { Kind::Cluster } else { Kind::RouteTable };
@@ -136,6 +138,15 @@ pub(crate) fn refuse_conflict(region: &Region, vpc_id: &str, destination: Cidr) 
         }
     }
     Ok(())
+}
+
+/// The cluster route table of a VPC whose network of pods overlaps a network, and that network of pods.
+pub(crate) fn table_over(region: &Region, vpc_id: &str, cidr: Cidr) -> Option<(String, Cidr)> {
+    let mut tables = region.tke.route_tables.values().filter(|table| table.vpc_id == vpc_id);
+    tables.find_map(|table| {
+        let pods = table.cidrs.iter().find(|pods| pods.overlaps(cidr))?;
+        Some((table.name.clone(), *pods))
+    })
 }
 
 /// The cluster or the cluster route table that a VPC is there for.

@@ -28,9 +28,7 @@ mod scaling;
 mod templates;
 mod versions;
 
-pub(crate) use cluster_routes::instance_at;
-pub(crate) use conflicts::refuse_conflict;
-pub(crate) use conflicts::user_of;
+pub(crate) use conflicts::{refuse_conflict, table_over, user_of};
 pub(crate) use lifecycle::{Event, happen, instance_is_gone};
 
 /// Clusters, cluster route tables and node pools.

@@ -10,6 +10,7 @@ use crate::cidr::Cidr;
 use crate::error::ApiError;
 use crate::listing::{self, Filter, Filters, Page};
 use crate::settings::Quota;
+use crate::tke;
 use crate::world::{Local, Region, World};
 
 fn show(region: &Region, vpc: &Vpc, cidr: Cidr) -> Value {
@@ -27,6 +28,9 @@ fn conflict(region: &Region, vpc: &Vpc, cidr: Cidr, leaving: &[Cidr]) -> Option<
     let mut networks = vpc.networks().filter(|network| !leaving.contains(network));
     if let Some(network) = networks.find(|network| network.overlaps(cidr)) {
         return Some(("VPC", vpc.id.clone(), network));
+    }
+    if let Some((table, pods)) = tke::table_over(region, &vpc.id, cidr) {
+        return Some(("CCS", table, pods));
     }
     let tables = region.vpc.route_tables.values().filter(|table| table.vpc_id == vpc.id);
     let routes = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));

@@ -45,6 +45,7 @@ pub(super) enum Bound {
     Interface(String, Ipv4Addr),
     NatGateway(String),
     HaVip(String),
+    LoadBalancer(String),
 }
 
 /// The state of an elastic IP. `BIND_ENI` is `Bind` to an interface that is not attached.
@@ -110,6 +111,7 @@ impl ElasticIp {
             }
             Some(Bound::NatGateway(id)) => (id, Some("NAT")),
             Some(Bound::HaVip(id)) => (id, Some("HAVIP")),
+            Some(Bound::LoadBalancer(id)) => (id, Some("CLB")),
             None => ("", None),
         }
     }
@@ -125,7 +127,7 @@ impl ElasticIp {
         match &self.bound {
             Some(Bound::Interface(_, ip)) => Some(ip.to_string()),
             Some(Bound::HaVip(id)) => region.vpc.ha_vips.get(id).map(|vip| vip.address.to_string()),
-            Some(Bound::NatGateway(_)) | None => None,
+            Some(Bound::NatGateway(_) | Bound::LoadBalancer(_)) | None => None,
         }
     }
 
@@ -174,8 +176,21 @@ pub(super) fn lose(region: &mut Region, address: &PrivateAddress) {
     set_free(region, &public.id);
 }
 
+/// Whether an elastic IP is there and bound to nothing.
+pub(crate) fn is_free(region: &Region, id: &str) -> bool {
+    region.vpc.elastic_ips.get(id).is_some_and(|elastic| elastic.state == State::Unbind)
+}
+
+/// Binds an elastic IP to a load balancer, at once.
+pub(crate) fn give_to_balancer(region: &mut Region, id: &str, balancer: &str) {
+    if let Some(elastic) = region.vpc.elastic_ips.get_mut(id) {
+        elastic.state = State::Bind;
+        elastic.bound = Some(Bound::LoadBalancer(balancer.to_owned()));
+    }
+}
+
 /// Binds an elastic IP to nothing, at once.
-pub(super) fn set_free(region: &mut Region, id: &str) {
+pub(crate) fn set_free(region: &mut Region, id: &str) {
     if let Some(elastic) = region.vpc.elastic_ips.get_mut(id) {
         elastic.state = State::Unbind;
         elastic.bound = None;

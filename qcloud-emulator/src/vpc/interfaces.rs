@@ -34,7 +34,7 @@ pub(crate) struct Interface {
     pub(super) groups: Vec<String>,
     /// Whether it is the interface that its instance was made with.
     pub(crate) primary: bool,
-    pub(super) mac: String,
+    pub(crate) mac: String,
     pub(super) state: State,
     pub(crate) addresses: Vec<PrivateAddress>,
     pub(crate) attachment: Option<Attachment>,
@@ -228,6 +228,26 @@ pub(super) fn limits(instance: &Instance) -> (usize, usize) {
 pub(super) fn find<'a>(region: &'a Region, id: &str) -> Result<&'a Interface, ApiError> {
     check_id("NetworkInterfaceId", id, "eni")?;
     region.vpc.interfaces.get(id).ok_or_else(|| ApiError::not_found("network interface", id))
+}
+
+/// The instance behind the owner of a private address: the owner itself, or the instance that the interface is at.
+pub(crate) fn holder<'a>(region: &'a Region, owner: &str) -> Option<&'a Instance> {
+    let interface = || region.vpc.interfaces.get(owner).and_then(|interface| interface.instance(region));
+    region.cvm.instances.get(owner).or_else(interface)
+}
+
+/// The instance that has this private address in a VPC, on whichever of its interfaces.
+pub(crate) fn instance_at<'a>(region: &'a Region, vpc_id: &str, address: Ipv4Addr) -> Option<&'a Instance> {
+    let mut subnets = region.vpc.subnets.values().filter(|subnet| subnet.vpc_id == vpc_id);
+    subnets.find_map(|subnet| subnet.addresses.owner(address)).and_then(|owner| holder(region, owner))
+}
+
+/// The interfaces of an instance, the primary one first.
+pub(crate) fn interfaces_of<'a>(region: &'a Region, instance_id: &str) -> Vec<&'a Interface> {
+    let mut found: Vec<&Interface> =
+        region.vpc.interfaces.values().filter(|interface| interface.is_at(instance_id)).collect();
+    found.sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.index));
+    found
 }
 
 /// A MAC address that no other interface of the region has.

@@ -40,7 +40,9 @@ pub(crate) mod vpcs;
 pub(crate) use default_network::default_subnet;
 pub(crate) use interface_creation::make_primary;
 pub(crate) use interface_work::{CannotMove, instance_gone, move_instances};
-pub(crate) use routes::Destination;
+pub(crate) use interfaces::{holder, instance_at, interfaces_of};
+pub(crate) use route_tables::RouteTable;
+pub(crate) use routes::{Destination, Route};
 
 /// The service.
 pub(crate) static API: Api = Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);

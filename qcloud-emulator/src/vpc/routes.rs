@@ -78,7 +78,7 @@ struct Given {
 impl Route {
     /// Whether it is for packets to this address.
     pub(crate) fn leads_to(&self, address: Ipv4Addr) -> bool {
-        matches!(self.destination, Destination::V4(network) if network.contains_address(address))
+        self.network().is_some_and(|network| network.contains_address(address))
     }
 
     pub(super) fn show(&self, table: &str) -> Value {
@@ -104,7 +104,7 @@ impl Route {
     }
 
     /// The network that it leads to, when that is an IPv4 one.
-    pub(super) fn network(&self) -> Option<Cidr> {
+    pub(crate) fn network(&self) -> Option<Cidr> {
         match self.destination {
             Destination::V4(cidr) => Some(cidr),
             Destination::V6(_) => None,

@@ -59,6 +59,18 @@ impl Client {
         answer(&self.send(request).await)
     }
 
+    /// An action of another version than the one that the tests speak.
+    pub(crate) async fn call_version(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: Value,
+    ) -> Result<Value, Refusal> {
+        let request = Unsent { version: version.to_owned(), ..self.unsent(service, action, parameters) };
+        answer(&self.send(request).await)
+    }
+
     /// A request that can be spoilt before it is signed and sent.
     pub(crate) fn unsent(&self, service: &str, action: &str, parameters: Value) -> Unsent {
         Unsent {

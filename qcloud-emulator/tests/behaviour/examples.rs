@@ -21,7 +21,7 @@ async fn official_example_requests_are_well_formed() {
         let examples: Value = serde_json::from_str(&file).unwrap();
         for example in examples[action].as_array().into_iter().flatten() {
             let Some(request) = example.get("request") else { continue };
-            let answer = client.call(service, action, request.clone()).await;
+            let answer = client.call_version(service, version, action, request.clone()).await;
             if let Err(refusal) = answer
                 && ["UnknownParameter", "MissingParameter", "InvalidParameter"].contains(&refusal.code.as_str())
             {

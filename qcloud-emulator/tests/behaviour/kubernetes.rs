@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, Refusal, Unsent, answer, text};
+use crate::client::{Client, Refusal, text};
 
 /// Seconds until a new cluster runs.
 pub(crate) const CREATED: u64 = 5;
@@ -16,8 +16,7 @@ impl Client {
 
     /// An action of the newer version.
     pub(crate) async fn tke2(&self, action: &str, parameters: Value) -> Result<Value, Refusal> {
-        let request = Unsent { version: "2022-05-01".to_owned(), ..self.unsent("tke", action, parameters) };
-        answer(&self.send(request).await)
+        self.call_version("tke", "2022-05-01", action, parameters).await
     }
 
     /// Orders a cluster with the pods' network 172.20.0.0/16; `more` adds parameters.

@@ -1,6 +1,7 @@
 //! What users of the emulator rely on, asked of it over its own entrance with signed requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail like tests")]
 
+mod across_services;
 mod any_input;
 mod ccns;
 mod clb;

@@ -10,7 +10,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared, join_all};
 use qcloud_core::clock::Clock;
 
-use crate::kubernetes::{ErrorKind, ProviderError, Result, Retry};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+use crate::provider::error::copy;
 
 /// What a round found out for each key. A key that is missing has no answer.
 pub(super) type Answers<K, V> = HashMap<K, Result<V>>;
@@ -147,21 +148,6 @@ impl<G, K, V> fmt::Debug for Batcher<G, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batcher").field("pace", &self.inner.pace).finish_non_exhaustive()
     }
-}
-
-/// The same error once more, for another caller.
-pub(super) fn copy(error: &ProviderError) -> ProviderError {
-    let mut copy = ProviderError::new(error.kind(), error.message().to_owned());
-    if let Some(code) = error.code() {
-        copy = copy.with_code(code);
-    }
-    if let Some(request_id) = error.request_id() {
-        copy = copy.with_request_id(request_id);
-    }
-    if let Retry::After(after) = error.retry() {
-        copy = copy.with_retry_after(after);
-    }
-    copy
 }
 
 /// Makes a call that takes several ids and does all or nothing. When it is refused, halves of it are tried, so that one

@@ -24,7 +24,13 @@ const TAGGED: Duration = Duration::from_secs(600);
 impl CbsVolumes {
     pub(super) async fn create_volume(&self, request: &VolumeRequest) -> Result<Volume> {
         check_name(&request.name)?;
-        let parameters = Parameters::read(&request.parameters)?;
+        let mut parameters = Parameters::read(&request.parameters)?;
+        let mut request = request.clone();
+        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zone);
+        for zone in zones {
+            self.name_zone(zone).await?;
+        }
+        let request = &request;
         if parameters.encrypt && request.shareable {
             return Err(invalid("a disk can't be both encrypted and shared"));
         }
@@ -43,6 +49,15 @@ impl CbsVolumes {
             }
         }
         Err(lost.unwrap_or_else(|| pending(format!("the volume `{}` is being made", request.name))))
+    }
+
+    /// Puts the name of a zone in place of its number, which some node labels and storage classes have.
+    async fn name_zone(&self, zone: &mut String) -> Result<()> {
+        if zone.bytes().all(|byte| byte.is_ascii_digit()) {
+            let name = self.zone_names.name(zone).await?;
+            *zone = name.ok_or_else(|| invalid(format!("the region has no zone `{zone}`")))?;
+        }
+        Ok(())
     }
 
     /// The disks that this cluster has made for a name.

@@ -13,6 +13,31 @@
 //!
 //! Whose a disk is, and what it was requested as, stands in its tags ([`CLUSTER_TAG`], [`VOLUME_TAG`], [`SOURCE_TAG`],
 //! [`SNAPSHOT_TAG`]). Disks of others can be attached, detached and grown by their id; they are never adopted or deleted.
+//!
+//! # Sharing
+//! CBS attaches a shareable disk to up to 16 instances and knows no reading-only attachment. That one node writes and the
+//! others read is therefore written into the name of the disk, before it is attached: `…+w1a2b3c4d` for the writer on a
+//! shareable disk, `…+r1a2b3c4d` for a node that only reads a disk of its own. A mark counts only while its instance has
+//! the disk, so nothing has to be cleaned up, and a second writer is refused by any process. With
+//! [`Others::Anything`](crate::kubernetes::volumes::Others::Anything) nothing is written down or refused. The node itself
+//! has to mount as it was promised.
+//!
+//! # Parameters
+//! Those of Tencent's own driver (`com.tencent.cloud.csi.cbs`), with the same meaning, names without regard to case:
+//! `diskType`, `diskZone`, `diskChargeType` (`paymode`), `diskChargeTypePrepaidPeriod`, `diskChargePrepaidRenewFlag`,
+//! `encrypt`, `disktags`, `throughputperformance`, `cdcid`, `aspid`, `project`. An unknown one is refused; volumes of
+//! several disks (`devicemapper`) are not supported. `diskType` and `throughputperformance` can be modified.
+//!
+//! # Permissions
+//! `cbs:DescribeDisks`, `cbs:CreateDisks`, `cbs:AttachDisks`, `cbs:DetachDisks`, `cbs:ResizeDisk`,
+//! `cbs:ModifyDiskAttributes`, `cbs:ModifyDiskExtraPerformance`, `cbs:TerminateDisks`, `cbs:DescribeDiskConfigQuota`,
+//! `cbs:DescribeInstancesDiskNum`, `cbs:DescribeSnapshots`, `cbs:CreateSnapshot`, `cbs:DeleteSnapshots`,
+//! `cbs:BindAutoSnapshotPolicy`, `cvm:DescribeInstances`, `cvm:DescribeZones`.
+//!
+//! # Limits
+//! 10 disks in a call to attach, 100 to look at or to delete; sizes in steps of 10 GiB up to 32,000 GiB; names of disks
+//! of at most 60 bytes (the requested name is in a tag, the disk's own holds a hash of it); a client token works for a
+//! day, after which the tags alone keep a volume from being made twice.
 
 mod attach;
 mod batch;
@@ -43,6 +68,7 @@ use crate::kubernetes::volumes::{
     SnapshotRequest, Volume, VolumeRequest, Volumes,
 };
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
+use crate::provider::instances::zones::Zones;
 
 /// When disks that are waited for are looked at again.
 const POLL: Duration = Duration::from_millis(500);
@@ -63,6 +89,7 @@ pub struct CbsVolumes {
     clock: Arc<dyn Clock>,
     names: Names,
     zones: Vec<String>,
+    zone_names: Zones,
     reserved: u32,
     attach_timeout: Duration,
     disks: Batcher<(), String, Disk>,
@@ -94,8 +121,10 @@ impl CbsVolumes {
         let clock = config.clock();
         let (disks, snapshots, limits) = (cbs.clone(), cbs.clone(), cbs.clone());
         let (attaching, detaching, terminating) = (cbs.clone(), cbs.clone(), cbs.clone());
+        let cvm = qcloud_cvm::Client::new(config);
         Self {
-            cvm: qcloud_cvm::Client::new(config),
+            zone_names: Zones::new(cvm.clone(), Arc::clone(clock)),
+            cvm,
             names: Names { cluster },
             zones: Vec::new(),
             reserved: 2,

@@ -7,13 +7,13 @@ use crate::kubernetes::ClusterIdentity;
 use crate::kubernetes::volumes::Attachment;
 
 /// The tag with the uid of the cluster that made a disk or a snapshot.
-pub const CLUSTER_TAG: &str = "kubernetes-cluster-uid";
+pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
 /// The tag with the name that a disk was requested with.
-pub const VOLUME_TAG: &str = "kubernetes-volume";
+pub const VOLUME_TAG: &str = "qcloud-rs-volume";
 /// The tag with the snapshot that a disk was made from.
-pub const SOURCE_TAG: &str = "kubernetes-volume-source";
+pub const SOURCE_TAG: &str = "qcloud-rs-volume-source";
 /// The tag with the name that a snapshot was requested with.
-pub const SNAPSHOT_TAG: &str = "kubernetes-snapshot";
+pub const SNAPSHOT_TAG: &str = "qcloud-rs-snapshot";
 
 /// The names of a cluster's objects.
 #[derive(Clone, Debug)]

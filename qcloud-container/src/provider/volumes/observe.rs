@@ -10,11 +10,12 @@ use qcloud_cbs::model::{
 };
 use qcloud_core::Timestamp;
 
-use super::batch::{Answers, Batcher, copy};
+use super::batch::{Answers, Batcher};
 use super::names::{SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, is_id, value};
 use super::{CbsVolumes, absent};
 use crate::kubernetes::volumes::{GIB, Snapshot, Volume, VolumeState};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
+use crate::provider::error::copy;
 
 /// The largest page, and the most ids of one call.
 pub(super) const PAGE: u64 = 100;

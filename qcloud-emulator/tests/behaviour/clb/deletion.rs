@@ -62,7 +62,12 @@ async fn those_with_many_targets_or_much_traffic_need_force() {
     traffic.set_traffic(&ids[0], 10);
     delete(&client, &ids, false).await.unwrap();
 
-    let bound = json!({"LoadBalancerType": "INTERNAL", "VpcId": network.vpc, "SubnetId": network.subnet, "EipAddressId": "eip-12345678"});
+    let address = client.vpc("AllocateAddresses", json!({})).await.unwrap();
+    client.pass(1);
+    let bound = json!({
+        "LoadBalancerType": "INTERNAL", "VpcId": network.vpc, "SubnetId": network.subnet,
+        "EipAddressId": address["AddressSet"][0],
+    });
     let bound = client.balancers(&network.vpc, bound).await;
     traffic.set_traffic(&bound[0], 11);
     assert_eq!(code(delete(&client, &bound, true).await), "FailedOperation.EipTrafficCheckRisk");

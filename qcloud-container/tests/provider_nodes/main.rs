@@ -1,0 +1,5 @@
+//! Machines and routes of the Kubernetes provider, on the emulator.
+
+mod cloud;
+mod instances;
+mod instances_matrix;
