@@ -98,7 +98,10 @@ def untested(metadata, members):
 
 def cargo_metadata(*arguments):
     command = ["cargo", "metadata", "--locked", "--format-version", "1", *arguments]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    result = subprocess.run(command, stdout=subprocess.PIPE)
+    if result.returncode != 0:
+        sys.exit(result.returncode)
+    return json.loads(result.stdout)
 
 
 def main():

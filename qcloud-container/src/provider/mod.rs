@@ -6,3 +6,4 @@
 mod error;
 pub mod instances;
 pub mod routes;
+pub mod volumes;

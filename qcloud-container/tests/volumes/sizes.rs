@@ -81,7 +81,7 @@ proptest! {
         };
         if let Ok(size) = RULES.choose(range) {
             prop_assert!(range.contains(size));
-            prop_assert!(size.is_multiple_of(RULES.step) && size >= RULES.least && size <= RULES.most);
+            prop_assert!(size.is_multiple_of(RULES.step) && (RULES.least..=RULES.most).contains(&size));
             prop_assert!(size - required < RULES.step || size == RULES.least);
         }
     }

@@ -13,7 +13,7 @@ mod batcher;
 mod convert;
 mod memory;
 mod shared;
-mod zones;
+pub(in crate::provider) mod zones;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -16,24 +16,31 @@ const FRESH: Duration = Duration::from_secs(300);
 
 /// The zones of the region: name to number. Read once, and again when one is missing.
 #[derive(Debug)]
-pub(super) struct Zones {
+pub(in crate::provider) struct Zones {
     client: Client,
     ids: Shared<HashMap<String, String>>,
 }
 
 impl Zones {
-    pub(super) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
+    pub(in crate::provider) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
         Self { client, ids: Shared::new(clock) }
     }
 
     /// The number of the zone of this name.
-    pub(super) async fn id(&self, name: &str) -> Result<Option<String>> {
+    pub(in crate::provider) async fn id(&self, name: &str) -> Result<Option<String>> {
         let ids = self.ids.get(|age, ids| age < FRESH || ids.contains_key(name), || self.read()).await?;
         Ok(ids.get(name).cloned())
     }
 
+    /// The name of the zone of this number.
+    pub(in crate::provider) async fn name(&self, id: &str) -> Result<Option<String>> {
+        let name = |ids: &HashMap<String, String>| ids.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());
+        let ids = self.ids.get(|age, ids| age < FRESH || name(ids).is_some(), || self.read()).await?;
+        Ok(name(&ids))
+    }
+
     /// Whether the region has a zone of this number.
-    pub(super) async fn has_id(&self, id: &str) -> Result<bool> {
+    pub(in crate::provider) async fn has_id(&self, id: &str) -> Result<bool> {
         let has = |ids: &HashMap<String, String>| ids.values().any(|known| known == id);
         let ids = self.ids.get(|age, ids| age < FRESH || has(ids), || self.read()).await?;
         Ok(has(&ids))

@@ -3,8 +3,8 @@
 //! ```no_run
 //! # use qcloud_container::kubernetes::volumes::conformance::{self, VolumesHarness};
 //! # async fn test(harness: &dyn VolumesHarness) {
-//! let failures = conformance::run(harness).await;
-//! assert!(failures.is_empty(), "{failures:#?}");
+//! let report = conformance::run(harness).await;
+//! assert!(report.clone().into_result().is_ok(), "{report}");
 //! # }
 //! ```
 
@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
 use super::{Attachment, GIB, SizeRange, Volume, VolumeRequest, Volumes, ZoneRequirement};
+use crate::kubernetes::conformance::Report;
 use crate::kubernetes::{ErrorKind, ProviderError};
 
 /// A cloud to test on.
@@ -73,16 +74,6 @@ pub trait VolumesHarness: Send + Sync {
     async fn lose_node(&self, cloud: &Cloud, node: &str) -> bool;
 }
 
-/// A check that did not pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The name of the check.
-    pub check: &'static str,
-    /// What was wrong.
-    pub why: String,
-}
-
 /// What a check gives: nothing, or what was wrong.
 type Outcome = Result<(), String>;
 type Check = for<'t> fn(&'t Run<'t>) -> BoxFuture<'t, Outcome>;
@@ -93,16 +84,14 @@ struct Run<'t> {
     cloud: Cloud,
 }
 
-/// Runs every check, each on a fresh cloud, and gives those that failed.
-pub async fn run(harness: &dyn VolumesHarness) -> Vec<Failure> {
-    let mut failures = Vec::new();
+/// Runs every check, each on a fresh cloud.
+pub async fn run(harness: &dyn VolumesHarness) -> Report {
+    let mut report = Report::default();
     for (check, body) in checks() {
         let run = Run { harness, cloud: harness.fresh().await };
-        if let Err(why) = body(&run).await {
-            failures.push(Failure { check, why });
-        }
+        report.record(check, body(&run).await);
     }
-    failures
+    report
 }
 
 /// The names of all checks.
