@@ -3,6 +3,8 @@
 
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
+#[cfg(feature = "provider")]
+pub mod provider;
 mod rates;
 pub mod v20180525;
 pub mod v20220501;

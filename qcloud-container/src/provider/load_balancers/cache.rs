@@ -1,0 +1,128 @@
+//! What a process remembers. All of it can be lost at any moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use qcloud_clb::model::LoadBalancer;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::kubernetes::load_balancers::{LbRef, LbState, LbStatus};
+
+/// How old a sweep may be that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// It is asked anew.
+    Now,
+    /// It may be a minute old.
+    Recent,
+}
+
+/// How old a recent sweep is at most. A balancer that another process made since is found by its token.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// What is known of a Service's balancers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// When it was last looked at or changed.
+    pub(super) at: Duration,
+    /// All of its balancers.
+    pub(super) states: Vec<LbState>,
+    /// The balancer that is being made, and since when.
+    pub(super) making: Option<(String, Duration)>,
+    /// The wish that is met, by its fingerprint, and the status that came of it.
+    pub(super) met: Option<(String, LbStatus)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    sweep: Option<(Duration, Vec<LoadBalancer>)>,
+    services: BTreeMap<String, Known>,
+    /// How often the token of a Service's order was found to be spent.
+    epochs: BTreeMap<String, u32>,
+    /// Balancers that were asked for together with others that are being made, and when.
+    polled: BTreeMap<String, (Duration, Option<LoadBalancer>)>,
+}
+
+impl Cache {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is known of a Service: who does not put it back, because it failed or was dropped, has forgotten it.
+    pub(super) fn take(&self, service_uid: &str) -> Option<Known> {
+        self.memory().services.remove(service_uid)
+    }
+
+    pub(super) fn put(&self, service_uid: &str, known: Known) {
+        self.memory().services.insert(service_uid.to_owned(), known);
+    }
+
+    pub(super) fn forget(&self, service_uid: &str) {
+        let mut memory = self.memory();
+        memory.services.remove(service_uid);
+        memory.sweep = None;
+    }
+
+    pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) {
+        self.memory().sweep = Some((now, balancers));
+    }
+
+    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Vec<LoadBalancer>> {
+        let memory = self.memory();
+        let (at, balancers) = memory.sweep.as_ref()?;
+        (now.saturating_sub(*at) < RECENT).then(|| balancers.clone())
+    }
+
+    pub(super) fn epoch(&self, service_uid: &str) -> u32 {
+        self.memory().epochs.get(service_uid).copied().unwrap_or(0)
+    }
+
+    pub(super) fn next_epoch(&self, service_uid: &str) {
+        *self.memory().epochs.entry(service_uid.to_owned()).or_default() += 1;
+    }
+
+    /// Ids of balancers that are being made, this one first.
+    pub(super) fn making_with(&self, id: &str, most: usize) -> Vec<String> {
+        let memory = self.memory();
+        let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
+        let mut ids = vec![id.to_owned()];
+        ids.extend(others.filter(|other| other != id).take(most.saturating_sub(1)));
+        ids
+    }
+
+    pub(super) fn keep_polled(&self, now: Duration, ids: &[String], found: &[LoadBalancer]) {
+        let mut memory = self.memory();
+        for id in ids {
+            let balancer = found.iter().find(|balancer| &balancer.load_balancer_id == id).cloned();
+            memory.polled.insert(id.clone(), (now, balancer));
+        }
+    }
+
+    /// What a poll for another balancer has shown of this one just now. It is told once.
+    pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
+        let (at, balancer) = self.memory().polled.remove(id)?;
+        (now.saturating_sub(at) < Duration::from_secs(1)).then_some(balancer)
+    }
+}
+
+/// One at a time for each balancer, so that Services that share one do not get into each other's way.
+#[derive(Debug, Default)]
+pub(super) struct Locks(Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Locks {
+    pub(super) async fn turn(&self, of: &LbRef) -> OwnedMutexGuard<()> {
+        let key = of.existing.as_ref().unwrap_or(&of.service.uid);
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if locks.len() > 4096 {
+                locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            }
+            Arc::clone(locks.entry(key.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}

@@ -1,0 +1,3 @@
+//! The traits of [`kubernetes`](crate::kubernetes), kept by QCloud.
+
+pub mod load_balancers;
