@@ -273,7 +273,8 @@ fn listener_steps(want: &LbSpec, state: &LbState, ops: &mut Vec<Op>) {
     let mut groups: Vec<(Vec<ListenerKey>, &Settings)> = Vec::new();
     for spec in want.listeners.iter().filter(|spec| owned(spec.key).is_none()) {
         let alike = groups.iter_mut().find(|(keys, settings)| {
-            keys.len() < MOST_PORTS && keys.iter().all(|key| key.protocol == spec.key.protocol && key.port != spec.key.port)
+            keys.len() < MOST_PORTS
+                && keys.iter().all(|key| key.protocol == spec.key.protocol && key.port != spec.key.port)
                 && **settings == spec.settings
         });
         match alike {

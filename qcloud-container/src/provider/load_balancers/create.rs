@@ -126,7 +126,9 @@ impl Body {
         match serde_json::to_value(request) {
             Ok(Value::Object(members)) => Ok(Self(members)),
             Ok(_) => Err(ProviderError::new(ErrorKind::Internal, "the request is no object")),
-            Err(error) => Err(ProviderError::new(ErrorKind::Internal, "the request cannot be written").with_source(error)),
+            Err(error) => {
+                Err(ProviderError::new(ErrorKind::Internal, "the request cannot be written").with_source(error))
+            }
         }
     }
 

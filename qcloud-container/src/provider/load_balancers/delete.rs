@@ -76,8 +76,7 @@ impl ClbLoadBalancers {
                 other => other?,
             }
         }
-        let request =
-            clb::DeleteLoadBalancer::new([state.id.as_str()]).force_delete(self.options.force_delete);
+        let request = clb::DeleteLoadBalancer::new([state.id.as_str()]).force_delete(self.options.force_delete);
         match self.clb.delete_load_balancer(request).await {
             Ok(_) => pending(DELETED),
             Err(error) if qcloud_clb::is_not_found(&error) => Ok(()),

@@ -97,9 +97,12 @@ impl ClbLoadBalancers {
             Some(id) => state.id == *id,
             None => state.owner == Owner::Service(uid.to_owned()),
         };
-        let Some(state) = known.states.iter().filter(wanted).min_by_key(|state| {
-            (of.recorded.as_ref() != Some(&state.id), state.id.clone())
-        }) else {
+        let Some(state) = known
+            .states
+            .iter()
+            .filter(wanted)
+            .min_by_key(|state| (of.recorded.as_ref() != Some(&state.id), state.id.clone()))
+        else {
             let making = known.making.is_some();
             self.cache.put(uid, known);
             return Err(if making {

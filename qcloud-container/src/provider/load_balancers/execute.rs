@@ -53,18 +53,19 @@ impl ClbLoadBalancers {
         match op {
             Op::Create | Op::AwaitReady => return Ok(task),
             Op::Update(attributes) => {
-                let request = attributes.iter().fold(clb::ModifyLoadBalancerAttributes::new(id), |request, attribute| {
-                    match attribute {
-                        Attribute::Bandwidth(limit) => request.internet_charge_info(clb::InternetAccessible {
-                            internet_max_bandwidth_out: Some(i64::from(*limit)),
-                            ..clb::InternetAccessible::default()
-                        }),
-                        Attribute::PassToTargets(pass) => request.load_balancer_pass_to_target(*pass),
-                        Attribute::DeletionProtection(on) => request.delete_protect(*on),
-                        // Not among the features: refused before any step.
-                        Attribute::ModificationProtection(_) => request,
-                    }
-                });
+                let request =
+                    attributes.iter().fold(clb::ModifyLoadBalancerAttributes::new(id), |request, attribute| {
+                        match attribute {
+                            Attribute::Bandwidth(limit) => request.internet_charge_info(clb::InternetAccessible {
+                                internet_max_bandwidth_out: Some(i64::from(*limit)),
+                                ..clb::InternetAccessible::default()
+                            }),
+                            Attribute::PassToTargets(pass) => request.load_balancer_pass_to_target(*pass),
+                            Attribute::DeletionProtection(on) => request.delete_protect(*on),
+                            // Not among the features: refused before any step.
+                            Attribute::ModificationProtection(_) => request,
+                        }
+                    });
                 self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
             }
             Op::SetAccess(access) => self.set_access(state, access, service).await?,
@@ -76,7 +77,10 @@ impl ClbLoadBalancers {
                 new_ids = self.create_listeners(&id, service, keys, settings).await?;
             }
             Op::ModifyListener { listener, settings } => {
-                self.clb.modify_listener(modify_listener(&id, &listener.id, listener.key, settings)).await.map_err(write)?;
+                self.clb
+                    .modify_listener(modify_listener(&id, &listener.id, listener.key, settings))
+                    .await
+                    .map_err(write)?;
             }
             Op::CreateRules { listener, rules, settings } => {
                 let inputs = rules.iter().map(|rule| wire::rule(rule, settings));
@@ -138,8 +142,10 @@ impl ClbLoadBalancers {
         let Some(protocol) = keys.first().map(|key| key.protocol) else { return Ok(Vec::new()) };
         let ports = keys.iter().map(|key| i64::from(key.port));
         let mut request = clb::CreateListener::new(balancer, ports, wire::protocol(protocol));
-        request.listener_names = Some(keys.iter().map(|&key| names::listener_name(&self.cluster, service, key)).collect());
-        let modified = modify_listener(balancer, "", keys.first().copied().unwrap_or(ListenerKey::new(0, protocol)), settings);
+        request.listener_names =
+            Some(keys.iter().map(|&key| names::listener_name(&self.cluster, service, key)).collect());
+        let modified =
+            modify_listener(balancer, "", keys.first().copied().unwrap_or(ListenerKey::new(0, protocol)), settings);
         request.health_check = modified.health_check;
         request.session_expire_time = modified.session_expire_time;
         request.scheduler = modified.scheduler;
@@ -157,8 +163,7 @@ impl ClbLoadBalancers {
         let answer = self.clb.call(Raw::new("CreateListener", body.0.into())).await;
         let answer = answer.map_err(|error| provider_error(Call::Write, error))?;
         let ids = answer.get("ListenerIds").and_then(serde_json::Value::as_array);
-        let ids: Vec<String> =
-            ids.into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect();
+        let ids: Vec<String> = ids.into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect();
         if ids.len() == keys.len() {
             return Ok(ids);
         }

@@ -46,9 +46,10 @@ pub(super) fn health(check: &HealthCheck, protocol: Protocol) -> clb::HealthChec
         http_code: check.good_statuses.map(i64::from),
         http_check_path: check.path.clone(),
         // A TCP listener needs one for an HTTP check.
-        http_check_domain: check.domain.clone().or_else(|| {
-            (check.kind == Some(HealthKind::Http) && !protocol.has_rules()).then(|| "healthz".to_owned())
-        }),
+        http_check_domain: check
+            .domain
+            .clone()
+            .or_else(|| (check.kind == Some(HealthKind::Http) && !protocol.has_rules()).then(|| "healthz".to_owned())),
         check_port: check.port.map(i64::from),
         check_type: check.kind.map(|kind| match kind {
             HealthKind::Tcp => clb::HealthCheckType::TCP,
@@ -96,7 +97,11 @@ pub(super) fn read_health(check: &clb::HealthCheck) -> HealthCheck {
 pub(super) fn certificate(tls: &Tls) -> Option<clb::CertificateInput> {
     let id = tls.certificates.first()?;
     Some(clb::CertificateInput {
-        ssl_mode: Some(if tls.client_authority.is_some() { clb::SslMode::Mutual } else { clb::SslMode::UNIDIRECTIONAL }),
+        ssl_mode: Some(if tls.client_authority.is_some() {
+            clb::SslMode::Mutual
+        } else {
+            clb::SslMode::UNIDIRECTIONAL
+        }),
         cert_id: Some(id.clone()),
         cert_ca_id: tls.client_authority.clone(),
         ..clb::CertificateInput::default()
@@ -155,7 +160,12 @@ pub(super) fn read_target(backend: &clb::Backend) -> Option<(Target, u16)> {
     Some((target, u16::try_from(backend.weight).unwrap_or(0)))
 }
 
-pub(super) fn batch_target(listener: &str, rule: Option<&str>, target: &Target, weight: Option<u16>) -> clb::BatchTarget {
+pub(super) fn batch_target(
+    listener: &str,
+    rule: Option<&str>,
+    target: &Target,
+    weight: Option<u16>,
+) -> clb::BatchTarget {
     let (instance_id, eni_ip) = host(&target.host);
     clb::BatchTarget {
         listener_id: listener.to_owned(),
