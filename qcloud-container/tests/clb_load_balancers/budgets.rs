@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use qcloud_container::kubernetes::load_balancers::{LoadBalancers, Protocol};
+use qcloud_emulator::Quota;
+use serde_json::json;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, builder};
 
 #[tokio::test]
 async fn a_new_service_of_two_ports_takes_five_calls() {
@@ -96,12 +98,15 @@ async fn a_new_process_only_reads() {
 
 #[tokio::test]
 async fn a_sweep_reads_every_page() {
-    let cloud = Cloud::new().await;
-    let order = serde_json::json!({ "LoadBalancerType": "OPEN", "VpcId": cloud.vpc, "Number": 20,
-        "Tags": [{ "TagKey": "qcloud-rs-cluster", "TagValue": "cluster-1" }, { "TagKey": "qcloud-rs-service-uid", "TagValue": "many" }] });
-    for _ in 0..4 {
+    let cloud = Cloud::of(builder().quota(Quota::PublicLoadBalancers, 1_000)).await;
+    let order = json!({ "LoadBalancerType": "OPEN", "VpcId": cloud.vpc, "Number": 20, "Tags": [
+        { "TagKey": "qcloud-rs-cluster", "TagValue": "cluster-1" }, { "TagKey": "qcloud-rs-service-uid", "TagValue": "many" },
+    ] });
+    for _ in 0..12 {
         cloud.clb_done("CreateLoadBalancer", order.clone()).await;
     }
+    cloud.emulator.calls().clear();
     let swept = cloud.provider().sweep_owned().await.unwrap();
-    assert_eq!(swept.len(), 80);
+    assert_eq!(swept.len(), 240);
+    assert_eq!(cloud.emulator.calls().total(), 3);
 }

@@ -8,3 +8,4 @@ mod conforms;
 mod crashes;
 mod failures;
 mod features;
+mod random_faults;

@@ -53,7 +53,11 @@ impl ClbLoadBalancers {
             .await
             .map_err(|error| provider_error(Call::Write, error))?;
         if access.source_ranges.is_empty() {
-            self.delete_group(service).await?;
+            match self.delete_group(service).await {
+                // The balancer still lets go of it. It is looked for again when the Service goes.
+                Err(error) if error.kind() == ErrorKind::InUse => {}
+                other => other?,
+            }
         }
         Ok(())
     }
@@ -84,16 +88,24 @@ impl ClbLoadBalancers {
                 ..vpc::SecurityGroupPolicy::default()
             }
         });
-        // The version is that of the group as it was read: a change by someone else in between makes this fail.
-        let set = vpc::SecurityGroupPolicySet {
-            version: present.version,
-            ingress: Some(ingress.collect()),
-            ..vpc::SecurityGroupPolicySet::default()
+        let mut set =
+            vpc::SecurityGroupPolicySet { ingress: Some(ingress.collect()), ..vpc::SecurityGroupPolicySet::default() };
+        let changed = match present.version.filter(|version| version != "0") {
+            // The version is that of the group as it was read: a change by someone else in between makes this fail.
+            Some(version) => {
+                set.version = Some(version);
+                let request = vpc::ModifySecurityGroupPolicies::new(id.as_str(), set);
+                self.vpc.modify_security_group_policies(request).await
+            }
+            // A new group. To send its version, 0, back would be to ask for a group without rules.
+            None => {
+                let request = vpc::CreateSecurityGroupPolicies::new(id.as_str(), set);
+                self.vpc.create_security_group_policies(request).await
+            }
         };
-        let request = vpc::ModifySecurityGroupPolicies::new(id.as_str(), set);
-        match self.vpc.modify_security_group_policies(request).await {
+        match changed {
             Ok(_) => Ok(id),
-            Err(error) if error.code() == Some("UnsupportedOperation.VersionMismatch") => {
+            Err(error) if error.code().is_some_and(|code| code.contains("Version") || code.contains("Duplicate")) => {
                 Err(ProviderError::new(ErrorKind::Conflict, error.to_string()))
             }
             Err(error) => Err(write(error)),

@@ -1,6 +1,6 @@
 //! What a process remembers. All of it can be lost at any moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub(super) enum Age {
 /// How old a recent sweep is at most. A balancer that another process made since is found by its token.
 const RECENT: Duration = Duration::from_secs(60);
 
+/// How long the answer to a poll for several balancers holds for the others.
+const POLLED: Duration = Duration::from_secs(1);
+
 /// What is known of a Service's balancers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -34,12 +37,21 @@ pub(super) struct Known {
     pub(super) met: Option<(String, LbStatus)>,
 }
 
+/// All balancers of the cluster, as they were at a moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sweep {
+    pub(super) at: Duration,
+    pub(super) balancers: Vec<LoadBalancer>,
+    /// Those that were made or changed since.
+    pub(super) changed: BTreeSet<String>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    sweep: Option<(Duration, Vec<LoadBalancer>)>,
+    sweep: Option<Sweep>,
     services: BTreeMap<String, Known>,
     /// How often the token of a Service's order was found to be spent.
     epochs: BTreeMap<String, u32>,
@@ -68,13 +80,27 @@ impl Cache {
     }
 
     pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) {
-        self.memory().sweep = Some((now, balancers));
+        self.memory().sweep = Some(Sweep { at: now, balancers, changed: BTreeSet::new() });
     }
 
-    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Vec<LoadBalancer>> {
-        let memory = self.memory();
-        let (at, balancers) = memory.sweep.as_ref()?;
-        (now.saturating_sub(*at) < RECENT).then(|| balancers.clone())
+    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Sweep> {
+        self.memory().sweep.clone().filter(|sweep| now.saturating_sub(sweep.at) < RECENT)
+    }
+
+    /// Notes that a balancer of the sweep is no longer as it was.
+    pub(super) fn changed(&self, id: &str) {
+        if let Some(sweep) = &mut self.memory().sweep {
+            sweep.changed.insert(id.to_owned());
+        }
+    }
+
+    /// Notes a balancer that was made since the sweep.
+    pub(super) fn made(&self, balancer: &LoadBalancer) {
+        if let Some(sweep) = &mut self.memory().sweep {
+            sweep.balancers.retain(|other| other.load_balancer_id != balancer.load_balancer_id);
+            sweep.balancers.push(balancer.clone());
+            sweep.changed.insert(balancer.load_balancer_id.clone());
+        }
     }
 
     pub(super) fn epoch(&self, service_uid: &str) -> u32 {
@@ -86,11 +112,12 @@ impl Cache {
     }
 
     /// Ids of balancers that are being made, this one first.
-    pub(super) fn making_with(&self, id: &str, most: usize) -> Vec<String> {
+    pub(super) fn making_with(&self, id: &str, most: usize, now: Duration) -> Vec<String> {
         let memory = self.memory();
+        let fresh = |id: &String| memory.polled.get(id).is_some_and(|(at, _)| now.saturating_sub(*at) < POLLED);
         let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
         let mut ids = vec![id.to_owned()];
-        ids.extend(others.filter(|other| other != id).take(most.saturating_sub(1)));
+        ids.extend(others.filter(|other| other != id && !fresh(other)).take(most.saturating_sub(1)));
         ids
     }
 
@@ -105,7 +132,7 @@ impl Cache {
     /// What a poll for another balancer has shown of this one just now. It is told once.
     pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
         let (at, balancer) = self.memory().polled.remove(id)?;
-        (now.saturating_sub(at) < Duration::from_secs(1)).then_some(balancer)
+        (now.saturating_sub(at) < POLLED).then_some(balancer)
     }
 }
 

@@ -91,7 +91,7 @@ impl ClbLoadBalancers {
         let seen = match self.cache.polled(&id, now) {
             Some(seen) => seen,
             None => {
-                let ids = self.cache.making_with(&id, MOST_IDS);
+                let ids = self.cache.making_with(&id, MOST_IDS, now);
                 let found = self.by_ids(&ids).await?;
                 let others: Vec<String> = ids.into_iter().skip(1).collect();
                 self.cache.keep_polled(now, &others, &found);
@@ -100,6 +100,7 @@ impl ClbLoadBalancers {
         };
         match seen {
             Some(balancer) if balancer.status == clb::LoadBalancerStatus::Normal => {
+                self.cache.made(&balancer);
                 known.making = None;
                 known.states.retain(|state| state.id != id);
                 known.states.push(self.read_balancer(&balancer));

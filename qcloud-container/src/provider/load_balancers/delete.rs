@@ -6,6 +6,7 @@ use qcloud_clb::model as clb;
 
 use super::cache::Age;
 use super::create::SOON;
+use super::ensure::gone;
 use super::errors::{Call, provider_error};
 use super::ownership::RETAINED_PREFIX;
 use super::{ClbLoadBalancers, execute};
@@ -18,7 +19,10 @@ const DELETED: Duration = Duration::from_secs(5);
 impl ClbLoadBalancers {
     pub(super) async fn delete_alone(&self, of: &LbRef, policy: DeletePolicy) -> Result<()> {
         for state in self.candidates(of, Age::Now).await? {
-            self.give_up(&state, &of.service, policy, true).await?;
+            match self.give_up(&state, &of.service, policy, true).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(&state.id, &error)),
+                other => other?,
+            }
         }
         self.cache.forget(&of.service.uid);
         Ok(())
@@ -57,30 +61,31 @@ impl ClbLoadBalancers {
             self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
             return pending(SOON);
         }
-        if with_group && !state.access.source_ranges.is_empty() {
-            // Without listeners nobody gets in, so the group can go first: after the balancer nothing would lead to it.
+        if with_group {
+            // The group goes first: after the balancer nothing would lead to it.
+            match self.delete_group(service).await {
+                Err(error) if error.kind() == ErrorKind::InUse => {}
+                Ok(()) => return self.delete_balancer(state).await,
+                Err(error) => return Err(error),
+            }
+            // The balancer has it. Without listeners nobody gets in, so it can be taken off.
             let ids: Vec<String> = state.owned_listeners().into_iter().map(|listener| listener.id).collect();
             if let Some(first) = ids.chunks(execute::MOST_DELETED).next() {
                 self.delete_listeners(&state.id, first.to_vec()).await?;
                 return pending(SOON);
             }
-            return match self.set_access(state, &Access::open(), service).await {
-                Ok(()) => pending(SOON),
-                Err(error) if error.kind() == ErrorKind::InUse => pending(SOON),
-                Err(error) => Err(error),
-            };
+            self.set_access(state, &Access::open(), service).await?;
+            return pending(SOON);
         }
-        if with_group {
-            match self.delete_group(service).await {
-                Err(error) if error.kind() == ErrorKind::InUse => return pending(SOON),
-                other => other?,
-            }
-        }
+        self.delete_balancer(state).await
+    }
+
+    async fn delete_balancer(&self, state: &LbState) -> Result<()> {
         let request = clb::DeleteLoadBalancer::new([state.id.as_str()]).force_delete(self.options.force_delete);
         match self.clb.delete_load_balancer(request).await {
-            Ok(_) => pending(DELETED),
+            Ok(_) => Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), DELETED)),
             Err(error) if qcloud_clb::is_not_found(&error) => Ok(()),
-            Err(error) => Err(write(error)),
+            Err(error) => Err(provider_error(Call::Write, error)),
         }
     }
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use super::cache::{Age, Known};
+use qcloud_clb::model as clb;
+
+use super::cache::{Age, Known, Sweep};
 use super::create::SOON;
 use super::{ClbLoadBalancers, ownership};
 use crate::kubernetes::load_balancers::{
     DeletePolicy, LbRef, LbSpec, LbState, LbStatus, LoadBalancers, Op, Owner, Subject, TargetSet, plan, plan_targets,
 };
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// How long what a sweep shows of a balancer is taken for its present state.
+const FRESH: Duration = Duration::from_secs(5);
 
 impl ClbLoadBalancers {
     /// After an error that says that things are not as they were thought to be, all of it is forgotten.
@@ -137,20 +142,34 @@ impl ClbLoadBalancers {
         let swept = match self.cache.recent_sweep(now).filter(|_| age == Age::Recent) {
             Some(swept) => swept,
             None => {
-                let swept = self.sweep().await?;
-                self.cache.keep_sweep(now, swept.clone());
-                swept
+                let balancers = self.sweep().await?;
+                self.cache.keep_sweep(now, balancers.clone());
+                Sweep { at: now, balancers, ..Sweep::default() }
             }
         };
         let owner = Owner::Service(of.service.uid.clone());
-        let mut balancers: Vec<_> =
-            swept.into_iter().filter(|balancer| ownership::owner(&self.cluster, balancer) == owner).collect();
-        let named = of.existing.iter().chain(&of.recorded);
-        let mut named: Vec<String> =
-            named.filter(|id| balancers.iter().all(|balancer| balancer.load_balancer_id != **id)).cloned().collect();
-        named.dedup();
-        if !named.is_empty() {
-            balancers.extend(self.by_ids(&named).await?);
+        let (mut balancers, mut again): (Vec<clb::LoadBalancer>, Vec<String>) = (Vec::new(), Vec::new());
+        for balancer in swept.balancers {
+            let id = &balancer.load_balancer_id;
+            let named = of.existing.as_ref() == Some(id) || of.recorded.as_ref() == Some(id);
+            if ownership::owner(&self.cluster, &balancer) != owner && !named {
+                continue;
+            }
+            // That it is this Service's does not change; everything else does.
+            let is_old = now.saturating_sub(swept.at) > FRESH || balancer.status != clb::LoadBalancerStatus::Normal;
+            if swept.changed.contains(id) || (is_old && now != swept.at) {
+                again.push(id.clone());
+            } else {
+                balancers.push(balancer);
+            }
+        }
+        for id in of.existing.iter().chain(&of.recorded) {
+            if !again.contains(id) && balancers.iter().all(|balancer| balancer.load_balancer_id != *id) {
+                again.push(id.clone());
+            }
+        }
+        if !again.is_empty() {
+            balancers.extend(self.by_ids(&again).await?);
         }
         let mut states = Vec::new();
         for balancer in &balancers {
@@ -169,6 +188,10 @@ impl ClbLoadBalancers {
         let mut refused = Vec::new();
         let mut ops = ops.into_iter().flat_map(super::execute::in_calls).peekable();
         while let Some(op) = ops.next() {
+            if matches!(op, Op::Create | Op::AwaitReady) {
+                // Nothing is put back, so that the next pass looks.
+                return Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON));
+            }
             let Some(state) = known.states.iter_mut().find(|state| state.id == id) else { break };
             let outcome = self.execute(state, &of.service, &op).await;
             let done = match outcome {
@@ -178,8 +201,10 @@ impl ClbLoadBalancers {
                     self.cache.put(&of.service.uid, known.clone());
                     return Err(error);
                 }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(id, &error)),
                 Err(error) => return Err(error),
             };
+            self.cache.changed(id);
             known.at = self.now();
             refused.extend(done.refused);
             if done.is_task {
@@ -196,4 +221,10 @@ impl ClbLoadBalancers {
         let message = format!("the balancer {id} refused targets: {}", refused.join("; "));
         Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(30)))
     }
+}
+
+/// Something that a step was about has gone: the next pass sees what there is.
+pub(super) fn gone(id: &str, error: &ProviderError) -> ProviderError {
+    let message = format!("the balancer {id} is no longer as it was: {error}");
+    ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(1))
 }
