@@ -1,5 +1,6 @@
 //! What a Service and its annotations say.
 #![cfg(feature = "kubernetes")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,5 +1,6 @@
 //! Objects of Kubernetes, read.
 #![cfg(feature = "k8s-openapi")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 use k8s_openapi::api::core::v1::{LoadBalancerIngress, Node as NodeObject, Service as ServiceObject};
 use k8s_openapi::api::discovery::v1::EndpointSlice;

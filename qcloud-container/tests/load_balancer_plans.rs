@@ -1,5 +1,6 @@
 //! Plans of balancers: by example, and for any wish and any state. The reference in memory, by the suite.
 #![cfg(feature = "kubernetes")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

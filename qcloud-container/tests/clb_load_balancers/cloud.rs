@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     LostAfter,
     /// It is refused with this code.
     Refused(&'static str),
+    /// It is not carried out, and the answer says that there is no balancer.
+    NoneSeen,
     /// The process ends before it is sent.
     CrashBefore,
     /// The process ends after it was carried out.
@@ -95,6 +97,10 @@ impl Wire {
                 self.emulator.handle(request).await;
                 Err(lost())
             }
+            Some(Fault::NoneSeen) => {
+                let body = json!({ "Response": { "TotalCount": 0, "LoadBalancerSet": [], "RequestId": "r" } });
+                Ok(http::Response::new(body.to_string().into()))
+            }
             Some(Fault::Refused(code)) => {
                 let body = json!({ "Response": { "Error": { "Code": code, "Message": "refused by the test" }, "RequestId": "r" } });
                 Ok(http::Response::new(body.to_string().into()))
@@ -144,11 +150,11 @@ pub(crate) struct Cloud {
     pub(crate) vpc: String,
     pub(crate) subnet: String,
     pub(crate) machines: Vec<String>,
-    admin: Client2,
+    admin: Admin,
 }
 
 /// Clients that nothing is cut for.
-struct Client2 {
+struct Admin {
     clb: Client,
     vpc: Client,
     cvm: Client,
@@ -184,7 +190,7 @@ impl Cloud {
         };
         let config = config(&emulator, &wire(&emulator));
         let client = |service| Client::new(&config, service);
-        let admin = Client2 { clb: client(CLB), vpc: client(VPC), cvm: client(CVM) };
+        let admin = Admin { clb: client(CLB), vpc: client(VPC), cvm: client(CVM) };
         let mut cloud = Self {
             wire: wire(&emulator),
             emulator,

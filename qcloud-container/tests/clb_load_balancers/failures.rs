@@ -95,6 +95,42 @@ async fn row_6_a_bad_target_does_not_keep_the_others_out() {
 }
 
 #[tokio::test]
+async fn row_7_a_balancer_between_two_pages_is_not_made_twice() {
+    let cloud = Cloud::of(builder().quota(Quota::PublicLoadBalancers, 1_000)).await;
+    let order = json!({ "LoadBalancerType": "OPEN", "VpcId": cloud.vpc, "Number": 20, "Tags": [
+        { "TagKey": "qcloud-rs-cluster", "TagValue": "cluster-1" }, { "TagKey": "qcloud-rs-service-uid", "TagValue": "many" },
+    ] });
+    for _ in 0..5 {
+        cloud.clb_done("CreateLoadBalancer", order.clone()).await;
+    }
+    let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    let first = cloud.ensure(&cloud.provider(), &want).await;
+    cloud.emulator.calls().clear();
+    // The second page, with the Service's balancer, is lost. The token of the order is spent as well.
+    let provider = cloud.provider();
+    cloud.fail_call(1, Fault::NoneSeen);
+    assert_eq!(provider.ensure(&want).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(cloud.emulator.calls().count("CreateLoadBalancer"), 0);
+    assert_eq!(cloud.ensure(&provider, &want).await.id, first.id);
+}
+
+#[tokio::test]
+async fn row_8_a_balancer_that_is_not_seen_yet_is_not_made_twice() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    provider.ensure(&want).await.unwrap_err();
+    cloud.fail("DescribeLoadBalancers", 5, Fault::NoneSeen);
+    cloud.ensure(&provider, &want).await;
+    assert_eq!(cloud.balancers().await.len(), 1);
+    assert_eq!(cloud.emulator.calls().count("CreateLoadBalancer"), 1);
+    // A new process that does not see it gives the same order again, and gets the same balancer.
+    cloud.fail("DescribeLoadBalancers", 2, Fault::NoneSeen);
+    cloud.ensure(&cloud.provider(), &want).await;
+    assert_eq!(cloud.balancers().await.len(), 1);
+}
+
+#[tokio::test]
 async fn row_9_what_others_delete_is_made_again() {
     let cloud = Cloud::new().await;
     let provider = cloud.provider();

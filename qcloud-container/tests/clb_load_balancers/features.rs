@@ -5,7 +5,7 @@ use std::time::Duration;
 use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
 use qcloud_container::kubernetes::load_balancers::{
     Access, DeletePolicy, HealthCheck, Ingress, LbLimits, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
-    ReadContext, Rule, Scope, Service, ServiceKey, ServicePort, TargetSet, annotations as names,
+    ReadContext, Rule, Scope, Service, ServiceKey, ServicePort, TargetSet, Tls, annotations as names,
 };
 use serde_json::json;
 
@@ -169,4 +169,23 @@ async fn weights_and_bandwidth_change_in_place() {
     let state = provider.observe(&want.reference()).await.unwrap().unwrap();
     assert_eq!(Some(&state.listener(key).unwrap().targets), want.targets.of(key));
     assert_eq!(cloud.shown(&first.id).await["NetworkAttributes"]["InternetMaxBandwidthOut"], 50);
+}
+
+#[tokio::test]
+async fn certificates_are_put_on_and_exchanged() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(443, Protocol::TcpSsl), (8443, Protocol::Https)]);
+    for certificate in ["abcd1234", "efgh5678"] {
+        for listener in &mut want.listeners {
+            listener.settings.tls = Some(Tls::new([certificate]));
+        }
+        want.listeners[0].settings.proxy_protocol = false;
+        let status = cloud.ensure(&provider, &want).await;
+        let listeners = cloud.listeners(&status.id).await;
+        assert!(listeners.iter().all(|listener| listener["Certificate"]["CertId"] == certificate), "{listeners:?}");
+    }
+    cloud.emulator.calls().clear();
+    cloud.provider().ensure(&want).await.unwrap();
+    assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
 }

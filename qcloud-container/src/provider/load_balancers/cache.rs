@@ -87,6 +87,10 @@ impl Cache {
         self.memory().sweep.clone().filter(|sweep| now.saturating_sub(sweep.at) < RECENT)
     }
 
+    pub(super) fn sweep_size(&self) -> usize {
+        self.memory().sweep.as_ref().map_or(0, |sweep| sweep.balancers.len())
+    }
+
     /// Notes that a balancer of the sweep is no longer as it was.
     pub(super) fn changed(&self, id: &str) {
         if let Some(sweep) = &mut self.memory().sweep {

@@ -12,6 +12,9 @@ use crate::kubernetes::load_balancers::{
 };
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
+/// A sweep with fewer balancers was read in one piece.
+const ONE_PAGE: usize = 100;
+
 /// How long what a sweep shows of a balancer is taken for its present state.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -58,6 +61,11 @@ impl ClbLoadBalancers {
             Err(error) => return Err(error),
         };
         let Subject::Existing(id) = plan.subject else {
+            if self.cache.sweep_size() >= ONE_PAGE && !self.of_service(uid).await?.is_empty() {
+                // Pages shift when balancers come and go: this one fell between two of them.
+                let message = "a balancer of the Service was overlooked";
+                return Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(1)));
+            }
             let id = self.order(want).await?;
             known.making = Some((id.clone(), self.now()));
             known.at = self.now();

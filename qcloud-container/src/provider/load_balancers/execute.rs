@@ -83,7 +83,8 @@ impl ClbLoadBalancers {
                     .map_err(write)?;
             }
             Op::CreateRules { listener, rules, settings } => {
-                let inputs = rules.iter().map(|rule| wire::rule(rule, settings));
+                let own_host = wire::own_host(state);
+                let inputs = rules.iter().map(|rule| wire::rule(rule, settings, &own_host));
                 let request = clb::CreateRule::new(id, listener_id(state, *listener)?, inputs);
                 new_ids = self.clb.create_rule(request).await.map_err(write)?.location_ids;
             }

@@ -4,11 +4,11 @@ use futures_util::TryStreamExt;
 use qcloud_clb::model as clb;
 
 use super::errors::{Call, provider_error};
-use super::ownership::{self, CLUSTER_TAG, SERVICE_TAG};
+use super::ownership::{self, CLUSTER_TAG, SERVICE_TAG, SERVICE_UID_TAG};
 use super::{ClbLoadBalancers, wire};
 use crate::kubernetes::Result;
 use crate::kubernetes::load_balancers::{
-    Charging, Family, LbState, ListenerState, Protection, RuleState, Scope, ServiceKey, names,
+    Charging, Family, LbState, ListenerState, Owner, Protection, RuleState, Scope, ServiceKey, names,
 };
 
 /// The most ids of DescribeLoadBalancers.
@@ -27,6 +27,18 @@ impl ClbLoadBalancers {
         let mut found = found.map_err(|error| provider_error(Call::Read, error))?;
         let mut seen = std::collections::BTreeSet::new();
         found.retain(|balancer| seen.insert(balancer.load_balancer_id.clone()));
+        Ok(found)
+    }
+
+    /// The balancers with a Service's tags.
+    pub(super) async fn of_service(&self, uid: &str) -> Result<Vec<clb::LoadBalancer>> {
+        let request = clb::DescribeLoadBalancers::new().limit(100).filters([
+            clb::Filter::new(format!("tag:{CLUSTER_TAG}"), [self.cluster.uid.as_str()]),
+            clb::Filter::new(format!("tag:{SERVICE_UID_TAG}"), [uid]),
+        ]);
+        let answer = self.clb.describe_load_balancers(request).await;
+        let mut found = answer.map_err(|error| provider_error(Call::Read, error))?.load_balancer_set;
+        found.retain(|balancer| ownership::owner(&self.cluster, balancer) == Owner::Service(uid.to_owned()));
         Ok(found)
     }
 
@@ -83,6 +95,7 @@ impl ClbLoadBalancers {
         let id = state.id.as_str();
         let answer = self.clb.describe_listeners(clb::DescribeListeners::new(id)).await;
         let listeners = answer.map_err(|error| provider_error(Call::Read, error))?.listeners;
+        let own_host = wire::own_host(&state);
         let prefix = names::listener_prefix(&self.cluster, service);
         for listener in &listeners {
             // A protocol that the contract does not know is on a port that someone else uses.
@@ -96,7 +109,7 @@ impl ClbLoadBalancers {
                     .rules
                     .iter()
                     .map(|output| {
-                        let (rule, settings) = wire::read_rule(output);
+                        let (rule, settings) = wire::read_rule(output, &own_host);
                         RuleState::new(output.location_id.as_str(), rule, settings)
                     })
                     .collect();

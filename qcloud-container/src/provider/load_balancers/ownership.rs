@@ -24,7 +24,7 @@ pub(super) fn tags(cluster: &ClusterIdentity, want: &LbSpec) -> Vec<TagInfo> {
     let theirs = want.tags.iter().map(|(name, value)| (name.as_str(), value.clone()));
     own.into_iter()
         .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG].contains(name)))
-        .map(|(name, value)| TagInfo { tag_key: name.to_owned(), tag_value: value, ..TagInfo::default() })
+        .map(|(name, value)| TagInfo { tag_key: name.to_owned(), tag_value: value })
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use qcloud_clb::model as clb;
 
 use crate::kubernetes::load_balancers::{
-    HealthCheck, HealthKind, HealthSource, Host, ListenerKey, Protocol, Rule, Scheduler, Settings, Target, Tls,
+    HealthCheck, HealthKind, HealthSource, Host, LbState, ListenerKey, Protocol, Rule, Scheduler, Settings, Target, Tls,
 };
 
 pub(super) fn protocol(protocol: Protocol) -> clb::ListenerProtocol {
@@ -69,29 +69,29 @@ pub(super) fn health(check: &HealthCheck, protocol: Protocol) -> clb::HealthChec
 
 pub(super) fn read_health(check: &clb::HealthCheck) -> HealthCheck {
     let number = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
-    let mut read = HealthCheck::default();
-    read.enabled = check.health_switch != Some(0);
-    read.timeout = number(check.time_out);
-    read.interval = number(check.interval_time);
-    read.healthy = number(check.health_num);
-    read.unhealthy = number(check.un_health_num);
-    read.good_statuses = check.http_code.and_then(|code| u8::try_from(code).ok());
-    read.path.clone_from(&check.http_check_path);
-    read.domain.clone_from(&check.http_check_domain);
-    read.port = check.check_port.and_then(|port| u16::try_from(port).ok());
-    read.kind = match &check.check_type {
-        Some(clb::HealthCheckType::TCP) => Some(HealthKind::Tcp),
-        Some(clb::HealthCheckType::HTTP) => Some(HealthKind::Http),
-        Some(clb::HealthCheckType::PING) => Some(HealthKind::Ping),
-        Some(clb::HealthCheckType::Custom) => Some(HealthKind::Custom),
-        _ => None,
-    };
-    read.source = match &check.source_ip_type {
-        Some(clb::HealthCheckSourceIp::Vip) => Some(HealthSource::Balancer),
-        Some(clb::HealthCheckSourceIp::ReservedRange) => Some(HealthSource::Reserved),
-        _ => None,
-    };
-    read
+    HealthCheck {
+        enabled: check.health_switch != Some(0),
+        timeout: number(check.time_out),
+        interval: number(check.interval_time),
+        healthy: number(check.health_num),
+        unhealthy: number(check.un_health_num),
+        good_statuses: check.http_code.and_then(|code| u8::try_from(code).ok()),
+        path: check.http_check_path.clone(),
+        domain: check.http_check_domain.clone(),
+        port: check.check_port.and_then(|port| u16::try_from(port).ok()),
+        kind: match &check.check_type {
+            Some(clb::HealthCheckType::TCP) => Some(HealthKind::Tcp),
+            Some(clb::HealthCheckType::HTTP) => Some(HealthKind::Http),
+            Some(clb::HealthCheckType::PING) => Some(HealthKind::Ping),
+            Some(clb::HealthCheckType::Custom) => Some(HealthKind::Custom),
+            _ => None,
+        },
+        source: match &check.source_ip_type {
+            Some(clb::HealthCheckSourceIp::Vip) => Some(HealthSource::Balancer),
+            Some(clb::HealthCheckSourceIp::ReservedRange) => Some(HealthSource::Reserved),
+            _ => None,
+        },
+    }
 }
 
 pub(super) fn certificate(tls: &Tls) -> Option<clb::CertificateInput> {
@@ -129,18 +129,27 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     settings
 }
 
-pub(super) fn read_rule(rule: &clb::RuleOutput) -> (Rule, Settings) {
-    let mut settings = Settings::default();
-    settings.health = read_health(&rule.health_check);
-    settings.session_seconds = u32::try_from(rule.session_expire_time).unwrap_or(0);
-    settings.scheduler = read_scheduler(&rule.scheduler);
-    (Rule { host: rule.domain.clone(), path: rule.url.clone() }, settings)
+/// CLB knows no rule without a host: the balancer's own address or name stands for any.
+pub(super) fn own_host(state: &LbState) -> String {
+    let address = state.addresses.first().map(ToString::to_string);
+    address.or_else(|| state.hostname.clone()).unwrap_or_default()
 }
 
-pub(super) fn rule(rule: &Rule, settings: &Settings) -> clb::RuleInput {
+pub(super) fn read_rule(rule: &clb::RuleOutput, own_host: &str) -> (Rule, Settings) {
+    let settings = Settings {
+        health: read_health(&rule.health_check),
+        session_seconds: u32::try_from(rule.session_expire_time).unwrap_or(0),
+        scheduler: read_scheduler(&rule.scheduler),
+        ..Settings::default()
+    };
+    let host = if rule.domain == own_host { String::new() } else { rule.domain.clone() };
+    (Rule { host, path: rule.url.clone() }, settings)
+}
+
+pub(super) fn rule(rule: &Rule, settings: &Settings, own_host: &str) -> clb::RuleInput {
     clb::RuleInput {
         url: rule.path.clone(),
-        domain: Some(rule.host.clone()).filter(|host| !host.is_empty()),
+        domain: Some(if rule.host.is_empty() { own_host.to_owned() } else { rule.host.clone() }),
         session_expire_time: Some(i64::from(settings.session_seconds)),
         health_check: Some(health(&settings.health, Protocol::Http)),
         scheduler: settings.scheduler.map(scheduler),
