@@ -5,5 +5,6 @@
 
 mod error;
 pub mod instances;
+pub mod load_balancers;
 pub mod routes;
 pub mod volumes;

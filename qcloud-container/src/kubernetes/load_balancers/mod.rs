@@ -14,7 +14,7 @@ mod k8s;
 mod limits;
 mod listener;
 mod memory;
-mod model;
+pub(crate) mod model;
 pub mod names;
 mod orphans;
 mod plan;
@@ -121,6 +121,7 @@ pub trait LoadBalancers: Send + Sync {
     /// Removes what exists for a Service. Success means that nothing is left; nothing there at all is success too.
     async fn delete(&self, of: &LbRef, policy: DeletePolicy) -> Result<()>;
 
-    /// All balancers that were made for Services of this cluster, for finding drift and orphans. Complete or an error.
+    /// All balancers that were made for Services of this cluster, for finding orphans. Complete or an error. Listeners
+    /// may be left out.
     async fn sweep_owned(&self) -> Result<Vec<LbState>>;
 }

@@ -22,7 +22,7 @@ pub(super) fn created(state: &mut LbState, want: &LbSpec) {
 }
 
 /// Applies any other step.
-pub(super) fn apply(state: &mut LbState, op: &Op, mut new_id: impl FnMut(&str) -> String) {
+pub(crate) fn apply(state: &mut LbState, op: &Op, mut new_id: impl FnMut(&str) -> String) {
     match op {
         Op::Create => {}
         Op::AwaitReady => state.ready = true,

@@ -10,6 +10,9 @@ use super::state::{LbState, ListenerState, Owner};
 use super::targets::{Target, TargetSet};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
+/// Listeners made by one step.
+const MOST_PORTS: usize = 45;
+
 /// A property of a balancer that can be changed in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -270,7 +273,8 @@ fn listener_steps(want: &LbSpec, state: &LbState, ops: &mut Vec<Op>) {
     let mut groups: Vec<(Vec<ListenerKey>, &Settings)> = Vec::new();
     for spec in want.listeners.iter().filter(|spec| owned(spec.key).is_none()) {
         let alike = groups.iter_mut().find(|(keys, settings)| {
-            keys.iter().all(|key| key.protocol == spec.key.protocol && key.port != spec.key.port)
+            keys.len() < MOST_PORTS
+                && keys.iter().all(|key| key.protocol == spec.key.protocol && key.port != spec.key.port)
                 && **settings == spec.settings
         });
         match alike {

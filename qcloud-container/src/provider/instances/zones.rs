@@ -34,7 +34,8 @@ impl Zones {
 
     /// The name of the zone of this number.
     pub(in crate::provider) async fn name(&self, id: &str) -> Result<Option<String>> {
-        let name = |ids: &HashMap<String, String>| ids.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());
+        let name =
+            |ids: &HashMap<String, String>| ids.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());
         let ids = self.ids.get(|age, ids| age < FRESH || name(ids).is_some(), || self.read()).await?;
         Ok(name(&ids))
     }

@@ -1,0 +1,159 @@
+//! What a process remembers. All of it can be lost at any moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use qcloud_clb::model::LoadBalancer;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::kubernetes::load_balancers::{LbRef, LbState, LbStatus};
+
+/// How old a sweep may be that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// It is asked anew.
+    Now,
+    /// It may be a minute old.
+    Recent,
+}
+
+/// How old a recent sweep is at most. A balancer that another process made since is found by its token.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// How long the answer to a poll for several balancers holds for the others.
+const POLLED: Duration = Duration::from_secs(1);
+
+/// What is known of a Service's balancers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// When it was last looked at or changed.
+    pub(super) at: Duration,
+    /// All of its balancers.
+    pub(super) states: Vec<LbState>,
+    /// The balancer that is being made, and since when.
+    pub(super) making: Option<(String, Duration)>,
+    /// The wish that is met, by its fingerprint, and the status that came of it.
+    pub(super) met: Option<(String, LbStatus)>,
+}
+
+/// All balancers of the cluster, as they were at a moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sweep {
+    pub(super) at: Duration,
+    pub(super) balancers: Vec<LoadBalancer>,
+    /// Those that were made or changed since.
+    pub(super) changed: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    sweep: Option<Sweep>,
+    services: BTreeMap<String, Known>,
+    /// How often the token of a Service's order was found to be spent.
+    epochs: BTreeMap<String, u32>,
+    /// Balancers that were asked for together with others that are being made, and when.
+    polled: BTreeMap<String, (Duration, Option<LoadBalancer>)>,
+}
+
+impl Cache {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is known of a Service: who does not put it back, because it failed or was dropped, has forgotten it.
+    pub(super) fn take(&self, service_uid: &str) -> Option<Known> {
+        self.memory().services.remove(service_uid)
+    }
+
+    pub(super) fn put(&self, service_uid: &str, known: Known) {
+        self.memory().services.insert(service_uid.to_owned(), known);
+    }
+
+    pub(super) fn forget(&self, service_uid: &str) {
+        let mut memory = self.memory();
+        memory.services.remove(service_uid);
+        memory.sweep = None;
+    }
+
+    pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) {
+        self.memory().sweep = Some(Sweep { at: now, balancers, changed: BTreeSet::new() });
+    }
+
+    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Sweep> {
+        self.memory().sweep.clone().filter(|sweep| now.saturating_sub(sweep.at) < RECENT)
+    }
+
+    pub(super) fn sweep_size(&self) -> usize {
+        self.memory().sweep.as_ref().map_or(0, |sweep| sweep.balancers.len())
+    }
+
+    /// Notes that a balancer of the sweep is no longer as it was.
+    pub(super) fn changed(&self, id: &str) {
+        if let Some(sweep) = &mut self.memory().sweep {
+            sweep.changed.insert(id.to_owned());
+        }
+    }
+
+    /// Notes a balancer that was made since the sweep.
+    pub(super) fn made(&self, balancer: &LoadBalancer) {
+        if let Some(sweep) = &mut self.memory().sweep {
+            sweep.balancers.retain(|other| other.load_balancer_id != balancer.load_balancer_id);
+            sweep.balancers.push(balancer.clone());
+            sweep.changed.insert(balancer.load_balancer_id.clone());
+        }
+    }
+
+    pub(super) fn epoch(&self, service_uid: &str) -> u32 {
+        self.memory().epochs.get(service_uid).copied().unwrap_or(0)
+    }
+
+    pub(super) fn next_epoch(&self, service_uid: &str) {
+        *self.memory().epochs.entry(service_uid.to_owned()).or_default() += 1;
+    }
+
+    /// Ids of balancers that are being made, this one first.
+    pub(super) fn making_with(&self, id: &str, most: usize, now: Duration) -> Vec<String> {
+        let memory = self.memory();
+        let fresh = |id: &String| memory.polled.get(id).is_some_and(|(at, _)| now.saturating_sub(*at) < POLLED);
+        let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
+        let mut ids = vec![id.to_owned()];
+        ids.extend(others.filter(|other| other != id && !fresh(other)).take(most.saturating_sub(1)));
+        ids
+    }
+
+    pub(super) fn keep_polled(&self, now: Duration, ids: &[String], found: &[LoadBalancer]) {
+        let mut memory = self.memory();
+        for id in ids {
+            let balancer = found.iter().find(|balancer| &balancer.load_balancer_id == id).cloned();
+            memory.polled.insert(id.clone(), (now, balancer));
+        }
+    }
+
+    /// What a poll for another balancer has shown of this one just now. It is told once.
+    pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
+        let (at, balancer) = self.memory().polled.remove(id)?;
+        (now.saturating_sub(at) < POLLED).then_some(balancer)
+    }
+}
+
+/// One at a time for each balancer, so that Services that share one do not get into each other's way.
+#[derive(Debug, Default)]
+pub(super) struct Locks(Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Locks {
+    pub(super) async fn turn(&self, of: &LbRef) -> OwnedMutexGuard<()> {
+        let key = of.existing.as_ref().unwrap_or(&of.service.uid);
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if locks.len() > 4096 {
+                locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            }
+            Arc::clone(locks.entry(key.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}

@@ -1,0 +1,145 @@
+//! The order of a balancer.
+
+use std::time::Duration;
+
+use qcloud_clb::model as clb;
+use qcloud_core::{Effect, Raw};
+use serde_json::Value;
+
+use super::cache::Known;
+use super::errors::{Call, provider_error};
+use super::observe::MOST_IDS;
+use super::{ClbLoadBalancers, ownership};
+use crate::kubernetes::load_balancers::{Charging, Family, LbSpec, Scope, StaticAddress, names};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// When to look again at what is being made.
+pub(super) const SOON: Duration = Duration::from_secs(2);
+/// How long a balancer that was ordered may stay out of sight.
+const UNSEEN: Duration = Duration::from_secs(60);
+
+impl ClbLoadBalancers {
+    /// Orders a balancer. The same wish gives the same order, which CLB carries out once.
+    pub(super) async fn order(&self, want: &LbSpec) -> Result<String> {
+        let body = self.order_body(want)?;
+        let wish = format!("{body}{}", want.recorded_id.as_deref().unwrap_or_default());
+        let epoch = self.cache.epoch(&want.key.uid);
+        let token = names::create_token(&self.cluster, &want.key, &wish, epoch);
+        let mut body = body;
+        body.insert("ClientToken", token);
+        let answer = self.clb.call(Raw::new("CreateLoadBalancer", body.0.into()).with_effect(Effect::Token)).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("InvalidParameter.ClientTokenLimitExceeded") => {
+                // A look has just shown that there is nothing; what the token once made is gone or never came.
+                self.cache.next_epoch(&want.key.uid);
+                return Err(ProviderError::pending("the order has to be given anew", Duration::from_secs(1)));
+            }
+            Err(error) => return Err(provider_error(Call::Write, error)),
+        };
+        let id = answer.get("LoadBalancerIds").and_then(|ids| ids.get(0)).and_then(Value::as_str);
+        match id {
+            Some(id) => Ok(id.to_owned()),
+            // CLB may name it only in the task.
+            None => Err(ProviderError::new(ErrorKind::Ambiguous, "the answer to the order names no balancer")),
+        }
+    }
+
+    fn order_body(&self, want: &LbSpec) -> Result<Body> {
+        let kind = match &want.scope {
+            Scope::Public => clb::LoadBalancerType::Open,
+            Scope::Internal { .. } => clb::LoadBalancerType::Internal,
+        };
+        let mut request = clb::CreateLoadBalancer::new(kind);
+        request.load_balancer_name = Some(want.name.clone());
+        request.vpc_id.clone_from(&self.options.vpc_id);
+        request.tags = Some(ownership::tags(&self.cluster, want));
+        request.load_balancer_pass_to_target = want.pass_to_targets;
+        if let Scope::Internal { subnet } = &want.scope {
+            request.subnet_id = Some(subnet.clone());
+        }
+        if want.family == Family::V6 {
+            request.address_ip_version = Some(clb::AddressIpVersion::IPv6FullChain);
+        }
+        match &want.address {
+            Some(StaticAddress::Ip(address)) => request.vip = Some(address.to_string()),
+            Some(StaticAddress::Reserved(id)) => request.eip_address_id = Some(id.clone()),
+            None => {}
+        }
+        if want.scope == Scope::Public && (want.charging.is_some() || want.bandwidth.is_some()) {
+            request.internet_accessible = Some(clb::InternetAccessible {
+                internet_charge_type: want.charging.map(|charging| match charging {
+                    Charging::Traffic => clb::InternetChargeType::TrafficPostpaidByHour,
+                    Charging::Bandwidth => clb::InternetChargeType::BandwidthPostpaidByHour,
+                    Charging::Package => clb::InternetChargeType::BandwidthPackage,
+                }),
+                internet_max_bandwidth_out: want.bandwidth.map(i64::from),
+                ..clb::InternetAccessible::default()
+            });
+        }
+        let mut body = Body::of(&request)?;
+        for (name, value) in &want.extra {
+            body.insert(name, value.clone());
+        }
+        Ok(body)
+    }
+
+    /// Looks whether an ordered balancer is there, and asks for others that are being made in the same call.
+    pub(super) async fn poll(&self, service_uid: &str, known: &mut Known) -> Result<()> {
+        let Some((id, since)) = known.making.clone() else { return Ok(()) };
+        let now = self.now();
+        let seen = match self.cache.polled(&id, now) {
+            Some(seen) => seen,
+            None => {
+                let ids = self.cache.making_with(&id, MOST_IDS, now);
+                let found = self.by_ids(&ids).await?;
+                let others: Vec<String> = ids.into_iter().skip(1).collect();
+                self.cache.keep_polled(now, &others, &found);
+                found.into_iter().find(|balancer| balancer.load_balancer_id == id)
+            }
+        };
+        match seen {
+            Some(balancer) if balancer.status == clb::LoadBalancerStatus::Normal => {
+                self.cache.made(&balancer);
+                known.making = None;
+                known.states.retain(|state| state.id != id);
+                known.states.push(self.read_balancer(&balancer));
+                known.at = now;
+                return Ok(());
+            }
+            None if now.saturating_sub(since) > UNSEEN => {
+                // The order failed, or gave what was since removed. Another one needs another token.
+                self.cache.next_epoch(service_uid);
+                known.making = None;
+                known.at = Duration::ZERO;
+            }
+            _ => {}
+        }
+        Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON))
+    }
+}
+
+/// A request as JSON, to which parameters in the cloud's own words can be added.
+pub(super) struct Body(pub(super) serde_json::Map<String, Value>);
+
+impl Body {
+    pub(super) fn of<T: serde::Serialize>(request: &T) -> Result<Self> {
+        match serde_json::to_value(request) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(_) => Err(ProviderError::new(ErrorKind::Internal, "the request is no object")),
+            Err(error) => {
+                Err(ProviderError::new(ErrorKind::Internal, "the request cannot be written").with_source(error))
+            }
+        }
+    }
+
+    pub(super) fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.0.insert(name.into(), value.into());
+    }
+}
+
+impl std::fmt::Display for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", Value::Object(self.0.clone()))
+    }
+}

@@ -1,0 +1,91 @@
+//! Giving up balancers.
+
+use std::time::Duration;
+
+use qcloud_clb::model as clb;
+
+use super::cache::Age;
+use super::create::SOON;
+use super::ensure::gone;
+use super::errors::{Call, provider_error};
+use super::ownership::RETAINED_PREFIX;
+use super::{ClbLoadBalancers, execute};
+use crate::kubernetes::load_balancers::{Access, DeletePolicy, LbRef, LbState, Owner, ServiceKey};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// A deletion takes 11 to 17 seconds.
+const DELETED: Duration = Duration::from_secs(5);
+
+impl ClbLoadBalancers {
+    pub(super) async fn delete_alone(&self, of: &LbRef, policy: DeletePolicy) -> Result<()> {
+        for state in self.candidates(of, Age::Now).await? {
+            match self.give_up(&state, &of.service, policy, true).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(&state.id, &error)),
+                other => other?,
+            }
+        }
+        self.cache.forget(&of.service.uid);
+        Ok(())
+    }
+
+    /// Removes a balancer, or what the Service put on it. Success means that there is nothing left to remove.
+    pub(super) async fn give_up(
+        &self,
+        state: &LbState,
+        service: &ServiceKey,
+        policy: DeletePolicy,
+        with_group: bool,
+    ) -> Result<()> {
+        let write = |error| provider_error(Call::Write, error);
+        let pending = |after| Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), after));
+        let own = state.owner == Owner::Service(service.uid.clone());
+        if !own || policy == DeletePolicy::Retain {
+            let ids: Vec<String> = state.owned_listeners().into_iter().map(|listener| listener.id).collect();
+            if let Some(first) = ids.chunks(execute::MOST_DELETED).next() {
+                self.delete_listeners(&state.id, first.to_vec()).await?;
+                return pending(SOON);
+            }
+            if own {
+                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
+                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
+                self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
+                return pending(SOON);
+            }
+            return Ok(());
+        }
+        if !state.ready {
+            return pending(SOON);
+        }
+        if state.protection.deletion == Some(true) {
+            let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).delete_protect(false);
+            self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
+            return pending(SOON);
+        }
+        if with_group {
+            // The group goes first: after the balancer nothing would lead to it.
+            match self.delete_group(service).await {
+                Err(error) if error.kind() == ErrorKind::InUse => {}
+                Ok(()) => return self.delete_balancer(state).await,
+                Err(error) => return Err(error),
+            }
+            // The balancer has it. Without listeners nobody gets in, so it can be taken off.
+            let ids: Vec<String> = state.owned_listeners().into_iter().map(|listener| listener.id).collect();
+            if let Some(first) = ids.chunks(execute::MOST_DELETED).next() {
+                self.delete_listeners(&state.id, first.to_vec()).await?;
+                return pending(SOON);
+            }
+            self.set_access(state, &Access::open(), service).await?;
+            return pending(SOON);
+        }
+        self.delete_balancer(state).await
+    }
+
+    async fn delete_balancer(&self, state: &LbState) -> Result<()> {
+        let request = clb::DeleteLoadBalancer::new([state.id.as_str()]).force_delete(self.options.force_delete);
+        match self.clb.delete_load_balancer(request).await {
+            Ok(_) => Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), DELETED)),
+            Err(error) if qcloud_clb::is_not_found(&error) => Ok(()),
+            Err(error) => Err(provider_error(Call::Write, error)),
+        }
+    }
+}

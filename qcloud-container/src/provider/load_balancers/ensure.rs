@@ -1,0 +1,238 @@
+//! From what is wanted to steps, as far as CLB lets them be taken now.
+
+use std::time::Duration;
+
+use qcloud_clb::model as clb;
+
+use super::cache::{Age, Known, Sweep};
+use super::create::SOON;
+use super::{ClbLoadBalancers, ownership};
+use crate::kubernetes::load_balancers::{
+    DeletePolicy, LbRef, LbSpec, LbState, LbStatus, LoadBalancers, Op, Owner, Subject, TargetSet, plan, plan_targets,
+};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// A sweep with fewer balancers was read in one piece.
+const ONE_PAGE: usize = 100;
+
+/// How long what a sweep shows of a balancer is taken for its present state.
+const FRESH: Duration = Duration::from_secs(5);
+
+impl ClbLoadBalancers {
+    /// After an error that says that things are not as they were thought to be, all of it is forgotten.
+    pub(super) fn settle<T>(&self, service_uid: &str, result: Result<T>) -> Result<T> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        match error.kind() {
+            ErrorKind::Pending | ErrorKind::Busy | ErrorKind::Throttled => {}
+            _ => self.cache.forget(service_uid),
+        }
+        Err(error)
+    }
+
+    pub(super) async fn ensure_alone(&self, want: &LbSpec) -> Result<LbStatus> {
+        let uid = want.key.uid.as_str();
+        let fingerprint = want.fingerprint();
+        let mut known = self.known(&want.reference()).await?;
+        if let Some((met, status)) = &known.met
+            && *met == fingerprint
+        {
+            let status = status.clone();
+            self.cache.put(uid, known);
+            return Ok(status);
+        }
+        known.met = None;
+        if known.making.is_some() {
+            let polled = self.poll(uid, &mut known).await;
+            if let Err(error) = polled {
+                self.cache.put(uid, known);
+                return Err(error);
+            }
+        }
+
+        let plan = match plan(want, &known.states, &self.limits()) {
+            Ok(plan) => plan,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // The balancer that the user names: a minute from now it may be there.
+                return Err(error.with_retry_after(Duration::from_secs(60)));
+            }
+            Err(error) => return Err(error),
+        };
+        let Subject::Existing(id) = plan.subject else {
+            if self.cache.sweep_size() >= ONE_PAGE && !self.of_service(uid).await?.is_empty() {
+                // Pages shift when balancers come and go: this one fell between two of them.
+                let message = "a balancer of the Service was overlooked";
+                return Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(1)));
+            }
+            let id = self.order(want).await?;
+            known.making = Some((id.clone(), self.now()));
+            known.at = self.now();
+            self.cache.put(uid, known);
+            return Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON));
+        };
+        let finished = plan.ops.is_empty();
+        self.carry_out(&want.reference(), &mut known, &id, plan.ops).await?;
+
+        let Some(state) = known.states.iter().find(|state| state.id == id) else {
+            return Err(ProviderError::new(ErrorKind::Conflict, format!("the balancer {id} has gone")));
+        };
+        let ingress = state.ingress(want.address_mode);
+        if ingress.is_empty() {
+            // A finished balancer has an address or a name; this one will be looked at anew.
+            return Err(ProviderError::pending(format!("the balancer {id} has no address yet"), SOON));
+        }
+        let mut status = LbStatus::new(id, ingress);
+        if !plan.superseded.is_empty() {
+            if !finished {
+                status.again_after = Some(Duration::from_secs(1));
+                self.cache.put(uid, known);
+                return Ok(status);
+            }
+            for other in &plan.superseded {
+                let Some(state) = known.states.iter().find(|state| &state.id == other) else { continue };
+                self.give_up(state, &want.key, DeletePolicy::Delete, false).await?;
+                known.states.retain(|state| &state.id != other);
+            }
+        }
+        known.met = Some((fingerprint, status.clone()));
+        self.cache.put(uid, known);
+        Ok(status)
+    }
+
+    pub(super) async fn update_targets_alone(&self, of: &LbRef, targets: &TargetSet) -> Result<()> {
+        let uid = of.service.uid.as_str();
+        let mut known = self.known(of).await?;
+        // Another wish than the one that was met.
+        known.met = None;
+        let wanted = |state: &&LbState| match &of.existing {
+            Some(id) => state.id == *id,
+            None => state.owner == Owner::Service(uid.to_owned()),
+        };
+        let Some(state) = known
+            .states
+            .iter()
+            .filter(wanted)
+            .min_by_key(|state| (of.recorded.as_ref() != Some(&state.id), state.id.clone()))
+        else {
+            let making = known.making.is_some();
+            self.cache.put(uid, known);
+            return Err(if making {
+                ProviderError::pending("the balancer is being made", SOON)
+            } else {
+                ProviderError::new(ErrorKind::NotFound, format!("{} has no balancer", of.service))
+            });
+        };
+        let (id, ops) = (state.id.clone(), plan_targets(state, targets, &self.limits()));
+        self.carry_out(of, &mut known, &id, ops).await?;
+        self.cache.put(uid, known);
+        Ok(())
+    }
+
+    /// What is known of a Service, by memory or by looking. It is taken out of memory: what fails is forgotten.
+    async fn known(&self, of: &LbRef) -> Result<Known> {
+        let now = self.now();
+        if let Some(known) = self.cache.take(&of.service.uid) {
+            let recent = now.saturating_sub(known.at) < self.options.verify_after;
+            let complete = of.existing.iter().all(|id| known.states.iter().any(|state| &state.id == id));
+            if known.making.is_some() || (recent && complete) {
+                return Ok(known);
+            }
+        }
+        let states = self.candidates(of, Age::Recent).await?;
+        Ok(Known { at: now, states, ..Known::default() })
+    }
+
+    /// All balancers that concern a Service, read to their targets.
+    pub(super) async fn candidates(&self, of: &LbRef, age: Age) -> Result<Vec<LbState>> {
+        let now = self.now();
+        let swept = match self.cache.recent_sweep(now).filter(|_| age == Age::Recent) {
+            Some(swept) => swept,
+            None => {
+                let balancers = self.sweep().await?;
+                self.cache.keep_sweep(now, balancers.clone());
+                Sweep { at: now, balancers, ..Sweep::default() }
+            }
+        };
+        let owner = Owner::Service(of.service.uid.clone());
+        let (mut balancers, mut again): (Vec<clb::LoadBalancer>, Vec<String>) = (Vec::new(), Vec::new());
+        for balancer in swept.balancers {
+            let id = &balancer.load_balancer_id;
+            let named = of.existing.as_ref() == Some(id) || of.recorded.as_ref() == Some(id);
+            if ownership::owner(&self.cluster, &balancer) != owner && !named {
+                continue;
+            }
+            // That it is this Service's does not change; everything else does.
+            let is_old = now.saturating_sub(swept.at) > FRESH || balancer.status != clb::LoadBalancerStatus::Normal;
+            if swept.changed.contains(id) || (is_old && now != swept.at) {
+                again.push(id.clone());
+            } else {
+                balancers.push(balancer);
+            }
+        }
+        for id in of.existing.iter().chain(&of.recorded) {
+            if !again.contains(id) && balancers.iter().all(|balancer| balancer.load_balancer_id != *id) {
+                again.push(id.clone());
+            }
+        }
+        if !again.is_empty() {
+            balancers.extend(self.by_ids(&again).await?);
+        }
+        let mut states = Vec::new();
+        for balancer in &balancers {
+            match self.read_whole(balancer, &of.service).await {
+                Ok(state) => states.push(state),
+                // It went while it was looked at. That it is gone has been said by CLB itself.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(states)
+    }
+
+    /// Takes steps until one is under way that others have to wait for.
+    async fn carry_out(&self, of: &LbRef, known: &mut Known, id: &str, ops: Vec<Op>) -> Result<()> {
+        let mut refused = Vec::new();
+        let mut ops = ops.into_iter().flat_map(super::execute::in_calls).peekable();
+        while let Some(op) = ops.next() {
+            if matches!(op, Op::Create | Op::AwaitReady) {
+                // Nothing is put back, so that the next pass looks.
+                return Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON));
+            }
+            let Some(state) = known.states.iter_mut().find(|state| state.id == id) else { break };
+            let outcome = self.execute(state, &of.service, &op).await;
+            let done = match outcome {
+                Ok(done) => done,
+                Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Throttled) => {
+                    // Refused before anything was done: what is known still holds.
+                    self.cache.put(&of.service.uid, known.clone());
+                    return Err(error);
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(id, &error)),
+                Err(error) => return Err(error),
+            };
+            self.cache.changed(id);
+            known.at = self.now();
+            refused.extend(done.refused);
+            if done.is_task {
+                if ops.peek().is_some() {
+                    self.cache.put(&of.service.uid, known.clone());
+                }
+                // After the last step nothing is put back: the next pass looks whether all came out as wanted.
+                return Err(ProviderError::pending(format!("the balancer {id} is being changed"), SOON));
+            }
+        }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the balancer {id} refused targets: {}", refused.join("; "));
+        Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(30)))
+    }
+}
+
+/// Something that a step was about has gone: the next pass sees what there is.
+pub(super) fn gone(id: &str, error: &ProviderError) -> ProviderError {
+    let message = format!("the balancer {id} is no longer as it was: {error}");
+    ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(1))
+}

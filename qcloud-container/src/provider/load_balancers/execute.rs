@@ -1,0 +1,252 @@
+//! One step, one call.
+
+use std::collections::BTreeMap;
+
+use qcloud_clb::model as clb;
+use qcloud_core::Raw;
+
+use super::create::Body;
+use super::errors::{Call, provider_error};
+use super::{ClbLoadBalancers, wire};
+use crate::kubernetes::load_balancers::{
+    Attribute, Binding, LbState, ListenerKey, Op, Rule, ServiceKey, Settings, model, names,
+};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// The most listeners of DeleteLoadBalancerListeners.
+pub(super) const MOST_DELETED: usize = 20;
+/// The most targets of the Batch actions.
+const MOST_TARGETS: usize = 500;
+/// The most targets of one entry of BatchModifyTargetWeight, and the most entries.
+const MOST_WEIGHTS: usize = 50;
+
+/// What came of a step.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Whether it goes on for a while, during which CLB refuses others.
+    pub(super) is_task: bool,
+    /// What was not done, and why.
+    pub(super) refused: Option<String>,
+}
+
+/// Cuts a step into steps of one call each.
+pub(super) fn in_calls(op: Op) -> Vec<Op> {
+    fn cut<T: Clone>(items: &[T], most: usize, op: fn(Vec<T>) -> Op) -> Vec<Op> {
+        items.chunks(most).map(|items| op(items.to_vec())).collect()
+    }
+    match op {
+        Op::DeleteListeners(listeners) => cut(&listeners, MOST_DELETED, Op::DeleteListeners),
+        Op::AddTargets(bindings) => cut(&bindings, MOST_TARGETS, Op::AddTargets),
+        Op::RemoveTargets(bindings) => cut(&bindings, MOST_TARGETS, Op::RemoveTargets),
+        Op::SetWeights(bindings) => cut(&bindings, MOST_TARGETS, Op::SetWeights),
+        other => vec![other],
+    }
+}
+
+impl ClbLoadBalancers {
+    /// Takes a step, and notes on `state` what it changes.
+    pub(super) async fn execute(&self, state: &mut LbState, service: &ServiceKey, op: &Op) -> Result<Done> {
+        let task = Done { is_task: true, refused: None };
+        let write = |error| provider_error(Call::Write, error);
+        let id = state.id.clone();
+        let mut new_ids = Vec::new();
+        match op {
+            Op::Create | Op::AwaitReady => return Ok(task),
+            Op::Update(attributes) => {
+                let request =
+                    attributes.iter().fold(clb::ModifyLoadBalancerAttributes::new(id), |request, attribute| {
+                        match attribute {
+                            Attribute::Bandwidth(limit) => request.internet_charge_info(clb::InternetAccessible {
+                                internet_max_bandwidth_out: Some(i64::from(*limit)),
+                                ..clb::InternetAccessible::default()
+                            }),
+                            Attribute::PassToTargets(pass) => request.load_balancer_pass_to_target(*pass),
+                            Attribute::DeletionProtection(on) => request.delete_protect(*on),
+                            // Not among the features: refused before any step.
+                            Attribute::ModificationProtection(_) => request,
+                        }
+                    });
+                self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
+            }
+            Op::SetAccess(access) => self.set_access(state, access, service).await?,
+            Op::DeleteListeners(listeners) => {
+                let ids: Vec<String> = listeners.iter().map(|listener| listener.id.clone()).collect();
+                self.delete_listeners(&id, ids).await?;
+            }
+            Op::CreateListeners { keys, settings } => {
+                new_ids = self.create_listeners(&id, service, keys, settings).await?;
+            }
+            Op::ModifyListener { listener, settings } => {
+                self.clb
+                    .modify_listener(modify_listener(&id, &listener.id, listener.key, settings))
+                    .await
+                    .map_err(write)?;
+            }
+            Op::CreateRules { listener, rules, settings } => {
+                let own_host = wire::own_host(state);
+                let inputs = rules.iter().map(|rule| wire::rule(rule, settings, &own_host));
+                let request = clb::CreateRule::new(id, listener_id(state, *listener)?, inputs);
+                new_ids = self.clb.create_rule(request).await.map_err(write)?.location_ids;
+            }
+            Op::ModifyRule { listener, rule, settings } => {
+                let location = rule_id(state, *listener, rule)?;
+                let mut request = clb::ModifyRule::new(id, listener_id(state, *listener)?, location);
+                request.health_check = Some(wire::health(&settings.health, listener.protocol));
+                request.scheduler = settings.scheduler.map(wire::scheduler);
+                request.session_expire_time = Some(i64::from(settings.session_seconds));
+                self.clb.modify_rule(request).await.map_err(write)?;
+            }
+            Op::DeleteRules { listener, rules } => {
+                let locations = rules.iter().map(|rule| rule_id(state, *listener, rule)).collect::<Result<Vec<_>>>()?;
+                let request = clb::DeleteRule::new(id, listener_id(state, *listener)?).location_ids(locations);
+                self.clb.delete_rule(request).await.map_err(write)?;
+            }
+            Op::SetWeights(bindings) => {
+                let request = clb::BatchModifyTargetWeight::new(id, weights(state, bindings)?);
+                self.clb.batch_modify_target_weight(request).await.map_err(write)?;
+            }
+            Op::AddTargets(bindings) => {
+                let request = clb::BatchRegisterTargets::new(id, batch(state, bindings, true)?);
+                let answer = self.clb.batch_register_targets(request).await.map_err(write)?;
+                return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
+            }
+            Op::RemoveTargets(bindings) => {
+                let request = clb::BatchDeregisterTargets::new(id, batch(state, bindings, false)?);
+                let answer = self.clb.batch_deregister_targets(request).await.map_err(write)?;
+                return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
+            }
+        }
+        let mut new_ids = new_ids.into_iter();
+        model::apply(state, op, |_| new_ids.next().unwrap_or_default());
+        Ok(task)
+    }
+
+    pub(super) async fn delete_listeners(&self, balancer: &str, ids: Vec<String>) -> Result<()> {
+        if ids.is_empty() {
+            // To CLB, no ids are all listeners.
+            return Ok(());
+        }
+        let request = clb::DeleteLoadBalancerListeners::new(balancer).listener_ids(ids);
+        match self.clb.delete_load_balancer_listeners(request).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(provider_error(Call::Write, error)),
+        }
+    }
+
+    async fn create_listeners(
+        &self,
+        balancer: &str,
+        service: &ServiceKey,
+        keys: &[ListenerKey],
+        settings: &Settings,
+    ) -> Result<Vec<String>> {
+        let Some(protocol) = keys.first().map(|key| key.protocol) else { return Ok(Vec::new()) };
+        let ports = keys.iter().map(|key| i64::from(key.port));
+        let mut request = clb::CreateListener::new(balancer, ports, wire::protocol(protocol));
+        request.listener_names =
+            Some(keys.iter().map(|&key| names::listener_name(&self.cluster, service, key)).collect());
+        let modified =
+            modify_listener(balancer, "", keys.first().copied().unwrap_or(ListenerKey::new(0, protocol)), settings);
+        request.health_check = modified.health_check;
+        request.session_expire_time = modified.session_expire_time;
+        request.scheduler = modified.scheduler;
+        request.certificate = modified.certificate;
+        request.idle_connect_timeout = modified.idle_connect_timeout;
+        request.deregister_target_rst = modified.deregister_target_rst;
+        request.proxy_protocol = modified.proxy_protocol;
+        if protocol == crate::kubernetes::load_balancers::Protocol::Https {
+            request.sni_switch = Some(0);
+        }
+        let mut body = Body::of(&request)?;
+        for (name, value) in &settings.extra {
+            body.insert(name, value.clone());
+        }
+        let answer = self.clb.call(Raw::new("CreateListener", body.0.into())).await;
+        let answer = answer.map_err(|error| provider_error(Call::Write, error))?;
+        let ids = answer.get("ListenerIds").and_then(serde_json::Value::as_array);
+        let ids: Vec<String> = ids.into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect();
+        if ids.len() == keys.len() {
+            return Ok(ids);
+        }
+        Err(ProviderError::new(ErrorKind::Ambiguous, "the answer does not name each listener that was to be made"))
+    }
+}
+
+fn modify_listener(balancer: &str, id: &str, key: ListenerKey, settings: &Settings) -> clb::ModifyListener {
+    use crate::kubernetes::load_balancers::Protocol as P;
+    let mut request = clb::ModifyListener::new(balancer, id);
+    let plain = matches!(key.protocol, P::Tcp | P::Udp);
+    request.certificate = settings.tls.as_ref().filter(|_| key.protocol.needs_tls()).and_then(wire::certificate);
+    request.idle_connect_timeout = settings.idle_seconds.map(i64::from);
+    if !key.protocol.has_rules() {
+        request.health_check = Some(wire::health(&settings.health, key.protocol));
+        request.scheduler = settings.scheduler.map(wire::scheduler);
+    }
+    if plain {
+        request.session_expire_time = Some(i64::from(settings.session_seconds));
+        request.deregister_target_rst = settings.reset_on_removal;
+    }
+    if matches!(key.protocol, P::TcpSsl | P::Quic) {
+        request.proxy_protocol = Some(settings.proxy_protocol);
+    }
+    request
+}
+
+fn missing(key: ListenerKey) -> ProviderError {
+    ProviderError::new(ErrorKind::Conflict, format!("the listener or rule {key} has gone"))
+}
+
+fn listener_id(state: &LbState, key: ListenerKey) -> Result<&str> {
+    let listener = state.listeners.iter().find(|listener| listener.owned && listener.key == key);
+    listener.map(|listener| listener.id.as_str()).ok_or_else(|| missing(key))
+}
+
+fn rule_id(state: &LbState, key: ListenerKey, rule: &Rule) -> Result<String> {
+    let listener = state.listeners.iter().find(|listener| listener.owned && listener.key == key);
+    listener.and_then(|listener| listener.rule(rule)).map(|rule| rule.id.clone()).ok_or_else(|| missing(key))
+}
+
+fn batch(state: &LbState, bindings: &[Binding], with_weight: bool) -> Result<Vec<clb::BatchTarget>> {
+    bindings
+        .iter()
+        .map(|binding| {
+            let rule = binding.rule.as_ref().map(|rule| rule_id(state, binding.listener, rule)).transpose()?;
+            let weight = with_weight.then_some(binding.weight);
+            Ok(wire::batch_target(listener_id(state, binding.listener)?, rule.as_deref(), &binding.target, weight))
+        })
+        .collect()
+}
+
+fn weights(state: &LbState, bindings: &[Binding]) -> Result<Vec<clb::RsWeightRule>> {
+    let mut places: BTreeMap<(ListenerKey, Option<&Rule>), Vec<clb::Target>> = BTreeMap::new();
+    for binding in bindings {
+        let place = places.entry((binding.listener, binding.rule.as_ref())).or_default();
+        place.push(wire::target(&binding.target, binding.weight));
+    }
+    let mut rules = Vec::new();
+    for ((key, rule), targets) in places {
+        let location_id = rule.map(|rule| rule_id(state, key, rule)).transpose()?;
+        for targets in targets.chunks(MOST_WEIGHTS) {
+            rules.push(clb::RsWeightRule {
+                listener_id: listener_id(state, key)?.to_owned(),
+                location_id: location_id.clone(),
+                targets: targets.to_vec(),
+                ..clb::RsWeightRule::default()
+            });
+        }
+    }
+    Ok(rules)
+}
+
+/// Notes the part of a batch that was done. CLB refuses all targets of a listener when it refuses one.
+fn note(state: &mut LbState, op: &Op, bindings: &[Binding], failed: &[String], message: Option<String>) -> Done {
+    let failed_at = |key| listener_id(state, key).is_ok_and(|id| failed.iter().any(|failed| failed == id));
+    let (bad, good): (Vec<Binding>, Vec<Binding>) =
+        bindings.iter().cloned().partition(|binding| failed_at(binding.listener));
+    let done = if matches!(op, Op::AddTargets(_)) { Op::AddTargets(good) } else { Op::RemoveTargets(good) };
+    model::apply(state, &done, |_| String::new());
+    let refused = bad.first().map(|binding| {
+        format!("{} and others of {} ({})", binding.target.port, binding.listener, message.unwrap_or_default())
+    });
+    Done { is_task: false, refused }
+}

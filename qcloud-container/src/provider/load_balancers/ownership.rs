@@ -1,0 +1,50 @@
+//! Whose balancer is whose: by tags, and by a name for those that are kept.
+
+use qcloud_clb::model::{LoadBalancer, TagInfo};
+
+use crate::kubernetes::ClusterIdentity;
+use crate::kubernetes::load_balancers::{LbSpec, Owner, ServiceKey};
+
+/// The tag with the cluster's uid.
+pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
+/// The tag with the uid of the Service.
+pub const SERVICE_UID_TAG: &str = "qcloud-rs-service-uid";
+/// The tag with namespace and name of the Service, for people.
+pub const SERVICE_TAG: &str = "qcloud-rs-service";
+/// What the name of a balancer begins with that outlived its Service. CLB cannot take tags away, so the name says that
+/// they no longer count.
+pub const RETAINED_PREFIX: &str = "retained-";
+
+pub(super) fn tags(cluster: &ClusterIdentity, want: &LbSpec) -> Vec<TagInfo> {
+    let own = [
+        (CLUSTER_TAG, cluster.uid.clone()),
+        (SERVICE_UID_TAG, want.key.uid.clone()),
+        (SERVICE_TAG, want.key.to_string()),
+    ];
+    let theirs = want.tags.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    own.into_iter()
+        .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG].contains(name)))
+        .map(|(name, value)| TagInfo { tag_key: name.to_owned(), tag_value: value })
+        .collect()
+}
+
+pub(super) fn tag<'b>(balancer: &'b LoadBalancer, name: &str) -> Option<&'b str> {
+    balancer.tags.iter().find(|tag| tag.tag_key == name).map(|tag| tag.tag_value.as_str())
+}
+
+pub(super) fn owner(cluster: &ClusterIdentity, balancer: &LoadBalancer) -> Owner {
+    if balancer.load_balancer_name.starts_with(RETAINED_PREFIX) {
+        return Owner::User;
+    }
+    match (tag(balancer, CLUSTER_TAG), tag(balancer, SERVICE_UID_TAG)) {
+        (Some(uid), Some(service)) if uid == cluster.uid => Owner::Service(service.to_owned()),
+        (Some(uid), _) if uid != cluster.uid => Owner::OtherCluster(uid.to_owned()),
+        _ => Owner::User,
+    }
+}
+
+/// The name of the security group that keeps a Service's source ranges.
+pub(super) fn group_name(cluster: &ClusterIdentity, service: &ServiceKey) -> String {
+    let prefix = crate::kubernetes::load_balancers::names::listener_prefix(cluster, service);
+    format!("{prefix}sources")
+}

@@ -1,0 +1,191 @@
+//! What a Service can ask for, as CLB then has it.
+
+use std::time::Duration;
+
+use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
+use qcloud_container::kubernetes::load_balancers::{
+    Access, DeletePolicy, HealthCheck, Ingress, LbLimits, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
+    ReadContext, Rule, Scope, Service, ServiceKey, ServicePort, TargetSet, Tls, annotations as names,
+};
+use serde_json::json;
+
+use crate::cloud::Cloud;
+
+fn address(status: &qcloud_container::kubernetes::load_balancers::LbStatus) -> String {
+    match &status.ingress[0] {
+        Ingress::Address(address, _) => address.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// From the Service with its annotations to the reached target.
+#[tokio::test]
+async fn a_service_reaches_its_nodes() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut service = Service::new(
+        ServiceKey::new("default", "web", "uid-1"),
+        [
+            ServicePort::tcp(80).with_name("http").with_node_port(30080),
+            ServicePort::udp(80).with_name("quic").with_node_port(30081),
+        ],
+    )
+    .with_annotation(names::BANDWIDTH, "20")
+    .with_annotation(names::TAGS, "team=web")
+    .with_annotation(names::HEALTH_CHECK, r#"{"80":{"interval":10}}"#);
+    service.affinity_seconds = Some(120);
+    let mut spec = LbSpec::read(&service, &ReadContext::default()).unwrap().unwrap();
+    let nodes: Vec<Node> = cloud.machines.iter().map(|id| Node::new(id.as_str(), id.as_str())).collect();
+    spec.targets = TargetSet::select(&spec, &nodes, None, &LbLimits::new(50, 200)).unwrap();
+    let status = cloud.ensure(&provider, &spec).await;
+    let traffic = cloud.emulator.load_balancing(cloud.emulator.region());
+    for (transport, port) in [("TCP", 30080), ("UDP", 30081)] {
+        let reached = traffic.reached_by_connection(&address(&status), 80, transport);
+        assert_eq!(reached.len(), 4, "{transport}");
+        assert!(reached.iter().all(|target| target.port == port));
+    }
+    let shown = cloud.shown(&status.id).await;
+    assert_eq!(shown["NetworkAttributes"]["InternetMaxBandwidthOut"], 20);
+    assert!(shown["Tags"].as_array().unwrap().iter().any(|tag| tag["TagKey"] == "team" && tag["TagValue"] == "web"));
+    let listeners = cloud.listeners(&status.id).await;
+    assert!(listeners.iter().all(|listener| listener["SessionExpireTime"] == 120));
+    assert!(listeners.iter().all(|listener| listener["HealthCheck"]["SourceIpType"] == 1));
+    assert!(listeners.iter().all(|listener| listener["HealthCheck"]["IntervalTime"] == 10));
+
+    // In VIP mode, traffic goes to the port of the Service itself.
+    let mut vip = service.with_annotation(names::MODE, "vip");
+    vip.has_node_ports = false;
+    let mut spec = LbSpec::read(&vip, &ReadContext::default()).unwrap().unwrap();
+    spec.targets = TargetSet::select(&spec, &nodes, None, &LbLimits::new(50, 200)).unwrap();
+    let status = cloud.ensure(&provider, &spec).await;
+    let reached = traffic.reached_by_connection(&address(&status), 80, "TCP");
+    assert!(reached.len() == 4 && reached.iter().all(|target| target.port == 80));
+}
+
+#[tokio::test]
+async fn an_internal_balancer_with_an_address_of_its_choice() {
+    let cloud = Cloud::new().await;
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.scope = Scope::Internal { subnet: cloud.subnet.clone() };
+    want.address = Some(qcloud_container::kubernetes::load_balancers::StaticAddress::Ip("10.0.1.200".parse().unwrap()));
+    let provider = cloud.provider();
+    let status = cloud.ensure(&provider, &want).await;
+    assert_eq!(address(&status), "10.0.1.200");
+    assert_eq!(cloud.shown(&status.id).await["LoadBalancerType"], "INTERNAL");
+    // A new process finds it as wanted.
+    cloud.emulator.calls().clear();
+    cloud.provider().ensure(&want).await.unwrap();
+    assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+}
+
+#[tokio::test]
+async fn requests_are_forwarded_by_host() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let key = ListenerKey::new(80, Protocol::Http);
+    let mut want = cloud.spec("one", &[(80, Protocol::Http)]);
+    let host = |name: &str| Rule { host: name.to_owned(), path: "/".to_owned() };
+    want.listeners[0].rules = [host("a.example"), host("b.example")].into();
+    let status = cloud.ensure(&provider, &want).await;
+    let traffic = cloud.emulator.load_balancing(cloud.emulator.region());
+    let reached = |host: &str| traffic.reached_by_request(&address(&status), 80, host, "/").len();
+    assert_eq!((reached("a.example"), reached("b.example")), (2, 2));
+    want.listeners[0].rules = [host("b.example"), host("c.example")].into();
+    want.listeners[0].settings.health.interval = Some(20);
+    cloud.ensure(&provider, &want).await;
+    assert_eq!((reached("b.example"), reached("c.example")), (2, 2));
+    let state = provider.observe(&want.reference()).await.unwrap().unwrap();
+    let rules = &state.listener(key).unwrap().rules;
+    assert_eq!(rules.len(), 2);
+    assert!(rules.iter().all(|rule| rule.settings.health.interval == Some(20)));
+    cloud.delete(&provider, &want).await;
+}
+
+#[tokio::test]
+async fn source_ranges_come_change_and_go() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    for ranges in [&["10.0.0.0/8", "fd00::/8"][..], &["192.168.0.0/16"], &[]] {
+        want.access = Access::open().with_source_ranges(ranges.iter().map(|range| range.parse().unwrap()));
+        let status = cloud.ensure(&provider, &want).await;
+        let state = cloud.provider().observe(&want.reference()).await.unwrap().unwrap();
+        assert_eq!(state.access.source_ranges, want.access.source_ranges);
+        let groups = cloud.shown(&status.id).await["SecureGroups"].as_array().unwrap().len();
+        assert_eq!(groups, usize::from(!ranges.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn local_traffic_is_checked_on_the_nodes() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.listeners[0].settings.health = HealthCheck::of_node(31000);
+    let status = cloud.ensure(&provider, &want).await;
+    let check = cloud.listeners(&status.id).await[0]["HealthCheck"].clone();
+    assert_eq!(
+        (&check["CheckPort"], &check["CheckType"], &check["HttpCheckPath"]),
+        (&json!(31000), &json!("HTTP"), &json!("/healthz"))
+    );
+    // It is the same when it is read back.
+    cloud.emulator.calls().clear();
+    cloud.provider().ensure(&want).await.unwrap();
+    assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+}
+
+#[tokio::test]
+async fn a_balancer_can_be_kept() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    let status = cloud.ensure(&provider, &want).await;
+    for _ in 0..20 {
+        match provider.delete(&want.reference(), DeletePolicy::Retain).await {
+            Ok(()) => break,
+            Err(error) => cloud.heed(&error),
+        }
+    }
+    assert!(cloud.exists(&status.id).await);
+    assert!(cloud.listeners(&status.id).await.is_empty());
+    assert!(provider.sweep_owned().await.unwrap().is_empty());
+    assert!(provider.observe(&want.reference()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn weights_and_bandwidth_change_in_place() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let key = ListenerKey::new(80, Protocol::Tcp);
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.bandwidth = Some(5);
+    let first = cloud.ensure(&provider, &want).await;
+    want.bandwidth = Some(50);
+    let drained = want.targets.of(key).unwrap().clone();
+    want.targets.set(key, drained.into_keys().enumerate().map(|(n, target)| (target, if n == 0 { 0 } else { 30 })));
+    let second = cloud.ensure(&provider, &want).await;
+    assert_eq!(first.id, second.id);
+    cloud.pass(Duration::from_secs(5));
+    let state = provider.observe(&want.reference()).await.unwrap().unwrap();
+    assert_eq!(Some(&state.listener(key).unwrap().targets), want.targets.of(key));
+    assert_eq!(cloud.shown(&first.id).await["NetworkAttributes"]["InternetMaxBandwidthOut"], 50);
+}
+
+#[tokio::test]
+async fn certificates_are_put_on_and_exchanged() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(443, Protocol::TcpSsl), (8443, Protocol::Https)]);
+    for certificate in ["abcd1234", "efgh5678"] {
+        for listener in &mut want.listeners {
+            listener.settings.tls = Some(Tls::new([certificate]));
+        }
+        want.listeners[0].settings.proxy_protocol = false;
+        let status = cloud.ensure(&provider, &want).await;
+        let listeners = cloud.listeners(&status.id).await;
+        assert!(listeners.iter().all(|listener| listener["Certificate"]["CertId"] == certificate), "{listeners:?}");
+    }
+    cloud.emulator.calls().clear();
+    cloud.provider().ensure(&want).await.unwrap();
+    assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+}

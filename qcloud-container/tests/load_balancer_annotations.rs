@@ -1,0 +1,260 @@
+//! What a Service and its annotations say.
+#![cfg(feature = "kubernetes")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use qcloud_container::kubernetes::load_balancers::{
+    AddressMode, Charging, Family, HealthKind, HealthSource, LbLimits, LbSpec, ListenerKey, Mode, Protocol,
+    ReadContext, References, Scheduler, Scope, Service, ServiceKey, ServicePort, StaticAddress, Tls,
+    annotations as names, pod_weight,
+};
+use qcloud_container::kubernetes::{ErrorKind, ProviderError};
+use serde_json::json;
+
+fn service() -> Service {
+    let key = ServiceKey::new("default", "web", "9f0c2f4e-6a3b-4e1d-9c8a-000000000001");
+    Service::new(key, [ServicePort::tcp(80).with_name("http").with_node_port(30080)])
+}
+
+fn read(service: &Service) -> LbSpec {
+    LbSpec::read(service, &ReadContext::default()).unwrap().unwrap()
+}
+
+fn with(name: &str, value: &str) -> LbSpec {
+    read(&service().with_annotation(name, value))
+}
+
+fn refused(service: &Service) -> ProviderError {
+    LbSpec::read(service, &ReadContext::default()).unwrap_err()
+}
+
+#[test]
+fn a_plain_service_is_public_and_goes_to_node_ports() {
+    let spec = read(&service());
+    assert_eq!((spec.scope, spec.mode, spec.family), (Scope::Public, Mode::NodePort, Family::V4));
+    assert_eq!(spec.address_mode, AddressMode::Vip);
+    assert_eq!(spec.name, "a9f0c2f4e6a3b4e1d9c8a00000000000");
+    assert_eq!(spec.listeners[0].key, ListenerKey::new(80, Protocol::Tcp));
+    assert_eq!(spec.listeners[0].node_port, Some(30080));
+    assert_eq!(spec.listeners[0].settings.health.source, Some(HealthSource::Reserved));
+}
+
+#[test]
+fn every_annotation_of_tke_has_its_meaning() {
+    assert_eq!(with(names::RECORDED_ID, "lb-1a2b3c4d").recorded_id.as_deref(), Some("lb-1a2b3c4d"));
+    let ignored =
+        [names::NAT_IPV6, names::CLIENT_TOKEN, names::SYNC_BEGIN_TIME, names::SYNC_END_TIME, names::SOURCE_ENDPOINTS];
+    for name in ignored {
+        assert_eq!(with(name, "anything"), read(&service()));
+    }
+    let existing = service().with_annotation(names::EXISTING_ID, "lb-1a2b3c4d");
+    assert!(!read(&existing).existing.unwrap().shared);
+    assert!(read(&existing.with_annotation(names::SHARE_EXISTING, "true")).existing.unwrap().shared);
+    let internal = Scope::Internal { subnet: "subnet-1a2b3c4d".into() };
+    assert_eq!(with(names::INTERNAL_SUBNET, "subnet-1a2b3c4d").scope, internal);
+    for name in [names::CHARGE_TYPE, names::CHARGE_TYPE_ALIAS] {
+        assert_eq!(with(name, "BANDWIDTH_POSTPAID_BY_HOUR").charging, Some(Charging::Bandwidth));
+    }
+    for name in [names::BANDWIDTH, names::BANDWIDTH_ALIAS] {
+        assert_eq!(with(name, "100").bandwidth, Some(100));
+    }
+    assert!(with(names::BACKENDS_LABEL, "pool in (a,b)").nodes.selector.is_some());
+    assert!(with(names::ONLY_NODES_WITH_PODS, "true").nodes.with_pods_only);
+    assert!(with(names::WEIGHT_BY_PODS, "true").nodes.weight_by_pods);
+    assert_eq!(with(names::DIRECT_ACCESS, "true").mode, Mode::Direct);
+    assert!(with(names::GRACE_SHUTDOWN, "true").nodes.drain_ending);
+    assert!(with(names::GRACE_SHUTDOWN_NOT_READY, "true").nodes.drain_unready);
+    assert_eq!(with(names::SECURITY_GROUPS, "sg-1a2b3c4d, sg-11111111").access.groups.len(), 2);
+    assert_eq!(with(names::PASS_TO_TARGET, "true").pass_to_targets, Some(true));
+    let cross =
+        service().with_annotation(names::CROSS_REGION, "ap-shanghai").with_annotation(names::CROSS_VPC, "vpc-1");
+    assert_eq!(read(&cross).cross_network.unwrap().region.as_deref(), Some("ap-shanghai"));
+    assert_eq!(with(names::MODIFICATION_PROTECTION, "true").protection.modification, Some(true));
+    assert_eq!(with(names::LB_RS_WEIGHT, r#"{"defaultWeight":20}"#).nodes.weights.default, Some(20));
+    let looped =
+        service().with_annotation(names::PREVENT_LOOPBACK, "true").with_annotation(names::ADDRESS_MODE, "Proxy");
+    assert_eq!(read(&looped).listeners[0].settings.health.source, Some(HealthSource::Reserved));
+    assert_eq!(with(names::BALANCER_TYPE, "yunapiv3_forward_clb"), read(&service()));
+    let skipped = service().with_annotation(names::CONTROL_MODE, "skip");
+    assert!(LbSpec::read(&skipped, &ReadContext::default()).unwrap().is_none());
+}
+
+#[test]
+fn parameters_in_the_clouds_words_find_their_place() {
+    let spec = with(
+        names::CREATE_PARAMETERS,
+        r#"{"AddressIPVersion":"IPv6FullChain","LoadBalancerName":"web","Vip":"fd00::1","ZoneId":"ap-guangzhou-3",
+            "InternetAccessible":{"InternetChargeType":"TRAFFIC_POSTPAID_BY_HOUR","InternetMaxBandwidthOut":10},
+            "Tags":[{"TagKey":"team","TagValue":"web"}]}"#,
+    );
+    assert_eq!((spec.family, spec.name.as_str(), spec.bandwidth), (Family::V6, "web", Some(10)));
+    assert_eq!(spec.address, Some(StaticAddress::Ip("fd00::1".parse().unwrap())));
+    assert_eq!(spec.extra["ZoneId"], json!("ap-guangzhou-3"));
+    assert_eq!(spec.tags["team"], "web");
+    // Checks of IPv6 balancers come from the balancer's own address.
+    assert_eq!(spec.listeners[0].settings.health.source, Some(HealthSource::Balancer));
+
+    let spec = with(
+        names::LISTENER_PARAMETERS,
+        r#"{"Scheduler":"LEAST_CONN","SessionExpireTime":60,"MaxConn":1000,
+            "HealthCheck":{"HealthSwitch":1,"IntervalTime":10}}"#,
+    );
+    let settings = &spec.listeners[0].settings;
+    assert_eq!((settings.scheduler, settings.session_seconds), (Some(Scheduler::LeastConnections), 60));
+    assert_eq!(settings.health.interval, Some(10));
+    assert_eq!(settings.extra["MaxConn"], json!(1000));
+}
+
+#[test]
+fn a_service_config_sets_listeners() {
+    let service = service().with_annotation(names::SERVICE_CONFIG, "tuned");
+    assert_eq!(References::of(&service).unwrap().service_config.as_deref(), Some("tuned"));
+    assert_eq!(refused(&service).kind(), ErrorKind::Conflict);
+    let mut context = ReadContext::default();
+    context.service_config = Some(json!({ "spec": { "loadBalancer": { "internetMaxBandwidthOut": 20, "l4Listeners": [{
+        "protocol": "TCP", "port": 80, "scheduler": "WRR",
+        "session": { "enable": true, "sessionExpireTime": 100 },
+        "healthCheck": { "enable": true, "intervalTime": 10, "healthNum": 2, "unHealthNum": 2, "timeout": 3 },
+    }] } } }));
+    let spec = LbSpec::read(&service, &context).unwrap().unwrap();
+    let settings = &spec.listeners[0].settings;
+    assert_eq!((settings.session_seconds, settings.health.timeout, spec.bandwidth), (100, Some(3), Some(20)));
+
+    let unknown =
+        json!({ "spec": { "loadBalancer": { "l4Listeners": [{ "protocol": "TCP", "port": 80, "new": 1 }] } } });
+    context.service_config = Some(unknown);
+    assert!(LbSpec::read(&service, &context).unwrap_err().to_string().contains(names::SERVICE_CONFIG));
+}
+
+#[test]
+fn protocols_by_annotation() {
+    let value =
+        r#"{"80":{"protocol":["HTTP","UDP"],"hosts":{"a.example":{}}},"443":{"protocol":["HTTPS"],"tls":"cert"}}"#;
+    let mut service = service().with_annotation(names::SPECIFY_PROTOCOL, value);
+    service.ports.push(ServicePort::tcp(443).with_node_port(30443));
+    assert_eq!(References::of(&service).unwrap().secrets, ["cert".to_owned()].into());
+    assert_eq!(refused(&service).kind(), ErrorKind::Conflict);
+    let mut context = ReadContext::default();
+    context.certificates = BTreeMap::from([("cert".to_owned(), Tls::new(["abcd1234"]))]);
+    let spec = LbSpec::read(&service, &context).unwrap().unwrap();
+    assert_eq!(spec.listeners.len(), 3);
+    assert_eq!(spec.address_mode, AddressMode::Proxy);
+    let https = spec.listener(ListenerKey::new(443, Protocol::Https)).unwrap();
+    assert!(https.settings.tls.as_ref().unwrap().certificates.contains("abcd1234"));
+    let http = spec.listener(ListenerKey::new(80, Protocol::Http)).unwrap();
+    assert_eq!(http.rules.first().unwrap().host, "a.example");
+    LbLimits::new(50, 200).check(&spec).unwrap();
+}
+
+#[test]
+fn our_own_annotations() {
+    let reserved = StaticAddress::Reserved("eip-1a2b3c4d".into());
+    assert_eq!(with(names::STATIC_ADDRESS, "eip-1a2b3c4d").address, Some(reserved));
+    assert!(with(names::RETAIN, "true").retain);
+    assert!(with(names::ALLOW_RECREATE, "true").allow_recreate);
+    assert_eq!(with(names::DELETION_PROTECTION, "true").protection.deletion, Some(true));
+    assert_eq!(with(names::SUBSET, "20").nodes.most, 20);
+    assert_eq!(with(names::IDLE_TIMEOUT, "600").listeners[0].settings.idle_seconds, Some(600));
+    assert_eq!(with(names::TAGS, "a=b, c=d").tags.len(), 2);
+    let checks = r#"{"*":{"interval":7},"80":{"protocol":"HTTP","path":"/ready","statuses":[2,3]}}"#;
+    let spec = with(names::HEALTH_CHECK, checks);
+    let health = &spec.listeners[0].settings.health;
+    assert_eq!((health.kind, health.interval, health.good_statuses), (Some(HealthKind::Http), Some(7), Some(6)));
+    let mut vip = service().with_annotation(names::MODE, "vip");
+    assert!(refused(&vip).to_string().contains("allocateLoadBalancerNodePorts"));
+    vip.has_node_ports = false;
+    assert_eq!(read(&vip).mode, Mode::Vip);
+}
+
+#[test]
+fn local_traffic_is_checked_at_the_nodes_port() {
+    let mut service = service();
+    (service.local_traffic, service.health_check_node_port) = (true, Some(31000));
+    service.ports.push(ServicePort::udp(80).with_node_port(30081));
+    let spec = read(&service);
+    let tcp = &spec.listener(ListenerKey::new(80, Protocol::Tcp)).unwrap().settings.health;
+    assert_eq!((tcp.kind, tcp.port, tcp.path.as_deref()), (Some(HealthKind::Http), Some(31000), Some("/healthz")));
+    assert_eq!(spec.listener(ListenerKey::new(80, Protocol::Udp)).unwrap().settings.health.port, None);
+    let direct = read(&service.with_annotation(names::DIRECT_ACCESS, "true"));
+    assert_eq!(direct.listeners[0].settings.health.port, None);
+}
+
+#[test]
+fn fields_of_the_service() {
+    let mut service = service();
+    service.affinity_seconds = Some(10_800);
+    service.source_ranges = vec!["10.0.0.1/8".into(), " 192.168.0.0/16".into()];
+    service.requested_address = Some("1.2.3.4".into());
+    let spec = read(&service);
+    assert_eq!(spec.listeners[0].settings.session_seconds, 3600);
+    let ranges: Vec<String> = spec.access.source_ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.0.0.0/8", "192.168.0.0/16"]);
+    assert_eq!(spec.address, Some(StaticAddress::Ip(IpAddr::from([1, 2, 3, 4]))));
+    service.source_ranges.push("0.0.0.0/0".into());
+    assert!(read(&service).access.is_open());
+    service.requires_dual_stack = true;
+    assert_eq!(refused(&service).kind(), ErrorKind::Unsupported);
+    service.class = Some("other".into());
+    assert!(LbSpec::read(&service, &ReadContext::default()).unwrap().is_none());
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused_for_good_and_named() {
+    let wrong = [
+        (names::EXISTING_ID, "clb-1"),
+        (names::SHARE_EXISTING, "true"),
+        (names::SHARE_EXISTING, "yes"),
+        (names::INTERNAL_SUBNET, "10.0.0.0/8"),
+        (names::CHARGE_TYPE, "FREE"),
+        (names::BANDWIDTH, "0"),
+        (names::BANDWIDTH, "4096"),
+        (names::CREATE_PARAMETERS, "[]"),
+        (names::CREATE_PARAMETERS, r#"{"Number":2}"#),
+        (names::LISTENER_PARAMETERS, r#"{"Ports":[1]}"#),
+        (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"Unknown":1}}"#),
+        (names::BALANCER_TYPE, "classic"),
+        (names::BACKENDS_LABEL, "a in b"),
+        (names::DIRECT_ACCESS, "1"),
+        (names::SPECIFY_PROTOCOL, r#"{"81":{"protocol":["TCP"]}}"#),
+        (names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["SCTP"]}}"#),
+        (names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["TCP","HTTP"]}}"#),
+        (names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["HTTPS"]}}"#),
+        (names::SECURITY_GROUPS, "sg-1,sg-2,sg-3,sg-4,sg-5,sg-6"),
+        (names::LB_RS_WEIGHT, r#"{"defaultWeight":101}"#),
+        (names::TARGET_GROUPS, "[]"),
+        (names::CONTROL_MODE, "walk"),
+        (names::SOURCE_RANGES, "everyone"),
+        (names::MODE, "l3"),
+        (names::ADDRESS_MODE, "vip"),
+        (names::HEALTH_CHECK, r#"{"81":{}}"#),
+        (names::HEALTH_CHECK, r#"{"80":{"intervall":1}}"#),
+        (names::PROXY_PROTOCOL, "true"),
+        (names::STATIC_ADDRESS, "somewhere"),
+        (names::SUBSET, "0"),
+        (names::TAGS, "a"),
+        ("qcloud-rs.io/unknown", "x"),
+        ("service.cloud.tencent.com/unknown", "x"),
+        ("service.kubernetes.io/qcloud-unknown", "x"),
+    ];
+    for (name, value) in wrong {
+        let error = refused(&service().with_annotation(name, value));
+        assert!(error.is_final(), "{name}={value}: {error}");
+        assert!(error.to_string().contains(name), "{name}={value}: {error}");
+    }
+    // The prefix is that of Kubernetes itself.
+    read(&service().with_annotation("service.kubernetes.io/topology-mode", "Auto"));
+    let contradiction = service().with_annotation(names::BANDWIDTH, "1").with_annotation(names::BANDWIDTH_ALIAS, "2");
+    assert!(refused(&contradiction).is_final());
+    let pass = service().with_annotation(names::EXISTING_ID, "lb-1").with_annotation(names::PASS_TO_TARGET, "true");
+    assert!(refused(&pass).to_string().contains(names::PASS_TO_TARGET));
+}
+
+#[test]
+fn pods_can_have_weights() {
+    let annotations = |value: &str| BTreeMap::from([(names::POD_CUSTOM_WEIGHT.to_owned(), value.to_owned())]);
+    assert_eq!(pod_weight(&annotations("50")).unwrap(), Some(50));
+    assert!(pod_weight(&annotations("101")).is_err());
+    assert_eq!(pod_weight(&BTreeMap::new()).unwrap(), None);
+}
