@@ -13,10 +13,6 @@ import sys
 import time
 
 
-# Features that cannot build alone, and the feature that is built instead, which includes them and what they lack.
-NEEDS = {("qcloud-container", "k8s-openapi"): "k8s-latest"}  # the program that uses it chooses the Kubernetes version
-
-
 def packages(only):
     """The crates to build, each with the list of its features, the ones that reach into another crate apart."""
     metadata = json.loads(
@@ -31,7 +27,7 @@ def packages(only):
         alone = [
             feature
             for feature in sorted(package["features"])
-            if feature != "default" and NEEDS.get((name, feature)) not in package["features"]
+            if feature != "default"
         ]
         reaching = [
             feature

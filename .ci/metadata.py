@@ -18,9 +18,6 @@ OPTIONAL_LAYERS = LAYERS | {"qcloud-container": {"qcloud-core", *CLIENTS}}
 # Besides these, tests may switch on features of the crate itself, and may run against the emulator.
 TEST_LAYERS = {name: layer | {name, "qcloud-emulator"} for name, layer in OPTIONAL_LAYERS.items()}
 
-# Crates whose tests run by themselves with all features, in a step of their own, to keep what these features need (the
-# Kubernetes types, a minute to build) out of the test command of the README.
-TESTED_BY_THEMSELVES = {"qcloud-container"}
 
 LICENSE = "MIT OR Apache-2.0"
 
