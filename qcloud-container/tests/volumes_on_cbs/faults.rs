@@ -349,3 +349,24 @@ async fn row_20_constraints_of_disks_have_their_codes() {
     let copy = process.volumes.create_snapshot(&SnapshotRequest::new("u", &shared.id)).await.unwrap_err();
     assert_eq!(copy.kind(), ErrorKind::InvalidArgument);
 }
+
+#[tokio::test]
+async fn row_10_a_disk_of_the_same_name_is_not_ours() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let ours = process.volume("a").await;
+    let name = lab.disks().await[0]["DiskName"].clone();
+    process.delete(&ours.id).await.unwrap();
+    let bare = json!({
+        "Placement": {"Zone": ZONE}, "DiskChargeType": "POSTPAID_BY_HOUR", "DiskType": "CLOUD_PREMIUM",
+        "DiskSize": 20, "DiskName": name,
+    });
+    let foreign = lab.call("cbs", "CreateDisks", bare).await["DiskIdSet"][0].as_str().unwrap().to_owned();
+    // A disk without tags may be one of ours for as long as tags take; after that it is someone else's.
+    assert_eq!(process.volumes.create(&request("a")).await.unwrap_err().kind(), ErrorKind::Pending);
+    lab.clock.sleep(Duration::from_secs(700)).await;
+    let volume = process.volume("a").await;
+    assert_ne!(volume.id, foreign);
+    assert_eq!(process.delete(&foreign).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(lab.disks().await.len(), 2);
+}

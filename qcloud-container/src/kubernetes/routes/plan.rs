@@ -20,7 +20,6 @@ pub struct Blackholes(BTreeMap<(IpNet, Option<IpAddr>), u32>);
 /// What has to be done.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-#[must_use]
 pub struct RoutePlan {
     /// Routes to add, the most urgent first.
     pub add: Vec<RouteSpec>,
@@ -43,6 +42,7 @@ pub struct RoutePlan {
 ///   the same next hop where that can have one only.
 /// - A route of ours that nobody wants goes at once when a node stands behind its next hop; it stays when a machine does
 ///   that is no node yet, or when nobody can say; it goes after a grace of two passes when nobody stands behind it.
+#[must_use]
 pub fn plan(
     desired: &[RouteSpec],
     observed: &[ClusterRoute],

@@ -206,7 +206,6 @@ impl<'i> NextHops<'i> {
 
 /// How each route of an [`apply`](super::Routes::apply) fared, in the order in which they were given.
 #[derive(Debug, Default)]
-#[must_use]
 pub struct RouteResults {
     /// The routes to add.
     pub added: Vec<Result<()>>,

@@ -12,6 +12,7 @@
 mod batcher;
 mod convert;
 mod memory;
+mod shared;
 pub(in crate::provider) mod zones;
 
 use std::net::IpAddr;
@@ -25,10 +26,10 @@ use qcloud_core::Config;
 use qcloud_core::clock::Clock;
 use qcloud_cvm::Client;
 use qcloud_cvm::instance::{DescribeInstances, Filter, Instance as CvmInstance};
-use tokio::sync::Mutex;
 
 use self::batcher::Batcher;
 use self::memory::Memory;
+use self::shared::Shared;
 use self::zones::Zones;
 use crate::kubernetes::instances::{Absence, Instance, InstanceState, Instances, Inventory, Lookup, NodeRef};
 use crate::kubernetes::{ErrorKind, MachineKind, ProviderError, ProviderId, ProviderZone, Result};
@@ -75,8 +76,7 @@ pub struct CvmInstances {
     batcher: Batcher,
     zones: Zones,
     memory: Memory,
-    /// When the last list was read, and what it said.
-    listed: Mutex<Option<(Duration, Inventory)>>,
+    listed: Shared<Inventory>,
 }
 
 impl CvmInstances {
@@ -93,7 +93,7 @@ impl CvmInstances {
             batcher: Batcher::new(client.clone(), Arc::clone(&clock), settings.window),
             zones: Zones::new(client.clone(), Arc::clone(&clock)),
             memory: Memory::new(settings.believed, settings.grace),
-            listed: Mutex::default(),
+            listed: Shared::new(Arc::clone(&clock)),
             region: region.to_string(),
             client,
             clock,
@@ -166,7 +166,7 @@ impl CvmInstances {
     /// host name. Its absence can't be proven.
     async fn by_address(&self, node: &NodeRef) -> Result<Lookup<Instance>> {
         for youngest in [self.settings.believed, RELIST] {
-            if let Some(found) = find(&self.list_since(youngest).await?, node)? {
+            if let Some(found) = find(&*self.list_since(youngest).await?, node)? {
                 return Ok(Lookup::Found(found));
             }
         }
@@ -176,16 +176,8 @@ impl CvmInstances {
     }
 
     /// The list, read again unless it is younger than this.
-    async fn list_since(&self, youngest: Duration) -> Result<Inventory> {
-        let mut listed = self.listed.lock().await;
-        if let Some((at, inventory)) = &*listed
-            && self.clock.elapsed().saturating_sub(*at) < youngest
-        {
-            return Ok(inventory.clone());
-        }
-        let inventory = self.sweep().await?;
-        *listed = Some((self.clock.elapsed(), inventory.clone()));
-        Ok(inventory)
+    async fn list_since(&self, youngest: Duration) -> Result<Arc<Inventory>> {
+        self.listed.get(|age, _| age < youngest, || self.sweep()).await
     }
 
     async fn sweep(&self) -> Result<Inventory> {
@@ -252,6 +244,6 @@ impl Instances for CvmInstances {
 
     /// Read again when it is older than [`InstanceSettings::believed`].
     async fn list(&self) -> Result<Inventory> {
-        self.list_since(self.settings.believed).await
+        Ok(self.list_since(self.settings.believed).await?.as_ref().clone())
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use qcloud_core::clock::Clock;
 use qcloud_cvm::Client;
 use qcloud_cvm::catalog::DescribeZones;
-use tokio::sync::Mutex;
 
+use super::shared::Shared;
 use crate::kubernetes::Result;
 
 /// How long the list is believed not to have a new zone.
@@ -18,47 +18,37 @@ const FRESH: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(in crate::provider) struct Zones {
     client: Client,
-    clock: Arc<dyn Clock>,
-    known: Mutex<Option<Known>>,
-}
-
-#[derive(Debug)]
-struct Known {
-    at: Duration,
-    ids: HashMap<String, String>,
+    ids: Shared<HashMap<String, String>>,
 }
 
 impl Zones {
     pub(in crate::provider) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
-        Self { client, clock, known: Mutex::default() }
+        Self { client, ids: Shared::new(clock) }
     }
 
     /// The number of the zone of this name.
-    pub(in crate::provider) async fn id(&self, name: &str) -> Result<Option<String>> {
-        self.find(|ids| ids.get(name).cloned()).await
+    pub(super) async fn id(&self, name: &str) -> Result<Option<String>> {
+        let ids = self.ids.get(|age, ids| age < FRESH || ids.contains_key(name), || self.read()).await?;
+        Ok(ids.get(name).cloned())
     }
 
     /// The name of the zone of this number.
     pub(in crate::provider) async fn name(&self, id: &str) -> Result<Option<String>> {
-        self.find(|ids| ids.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone())).await
+        let name =
+            |ids: &HashMap<String, String>| ids.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());
+        let ids = self.ids.get(|age, ids| age < FRESH || name(ids).is_some(), || self.read()).await?;
+        Ok(name(&ids))
     }
 
     /// Whether the region has a zone of this number.
-    pub(in crate::provider) async fn has_id(&self, id: &str) -> Result<bool> {
-        Ok(self.find(|ids| ids.values().any(|known| known == id).then_some(())).await?.is_some())
+    pub(super) async fn has_id(&self, id: &str) -> Result<bool> {
+        let has = |ids: &HashMap<String, String>| ids.values().any(|known| known == id);
+        let ids = self.ids.get(|age, ids| age < FRESH || has(ids), || self.read()).await?;
+        Ok(has(&ids))
     }
 
-    async fn find<T>(&self, pick: impl Fn(&HashMap<String, String>) -> Option<T> + Send) -> Result<Option<T>> {
-        let mut known = self.known.lock().await;
-        if let Some(list) = &*known {
-            let picked = pick(&list.ids);
-            if picked.is_some() || self.clock.elapsed().saturating_sub(list.at) < FRESH {
-                return Ok(picked);
-            }
-        }
+    async fn read(&self) -> Result<HashMap<String, String>> {
         let answer = self.client.describe_zones(DescribeZones::new()).await?;
-        let ids = answer.zone_set.into_iter().map(|zone| (zone.zone, zone.zone_id)).collect();
-        let list = known.insert(Known { at: self.clock.elapsed(), ids });
-        Ok(pick(&list.ids))
+        Ok(answer.zone_set.into_iter().map(|zone| (zone.zone, zone.zone_id)).collect())
     }
 }

@@ -219,14 +219,21 @@ impl ClusterTableRoutes {
         table: &[IpNet],
         results: &Results<'_>,
     ) {
+        let mut in_the_way = None;
         for place in step.deletes {
             if let Some(route) = delete.get(place) {
-                results.deleted(place, self.delete(route).await);
+                let result = self.delete(route).await;
+                in_the_way = in_the_way.or(result.as_ref().err().map(copy));
+                results.deleted(place, result);
             }
         }
         for place in step.adds {
             if let Some(spec) = add.get(place) {
-                results.added(place, self.create(spec, table).await);
+                let result = match &in_the_way {
+                    Some(error) => Err(copy(error)),
+                    None => self.create(spec, table).await,
+                };
+                results.added(place, result);
             }
         }
     }

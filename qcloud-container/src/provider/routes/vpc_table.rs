@@ -173,6 +173,9 @@ impl VpcTableRoutes {
                 }
                 _ => {
                     let rest = self.settle(table, batch, &error, &mut results).await;
+                    // What is there already and does not show: the list lags.
+                    let lags = error.kind() == ErrorKind::AlreadyExists;
+                    let error = if lags { copy(&error).with_retry_after(LATER) } else { error };
                     results.extend(rest.into_iter().map(|write| (write, Err(copy(&error)))));
                 }
             }
@@ -212,14 +215,18 @@ impl VpcTableRoutes {
         {
             todo = table_writes(table, add, delete, Some(most));
         }
-        outcomes.extend(todo.decided);
+        outcomes.append(&mut todo.decided);
         for kind in [Kind::Delete, Kind::Replace, Kind::Enable, Kind::Create] {
-            let of_kind: Vec<Write> = todo.writes.iter().filter(|write| write.kind == kind).cloned().collect();
+            let (of_kind, rest) = std::mem::take(&mut todo.writes).into_iter().partition(|write| write.kind == kind);
+            let of_kind: Vec<Write> = of_kind;
+            todo.writes = rest;
             for batch in of_kind.chunks(self.settings.batch.clamp(1, 100)) {
                 for (write, result) in self.write(&table.id, kind, batch.to_vec()).await {
                     outcomes.extend(write.slots.iter().map(|slot| (*slot, result.as_ref().copied().map_err(copy))));
-                    if result.is_ok() {
-                        written.push((table.id.clone(), write));
+                    match result {
+                        Ok(()) => written.push((table.id.clone(), write)),
+                        // Beside an old route that stayed, a new one would get part of the traffic only.
+                        Err(error) => todo.fail_to(&write.destination, &error, outcomes),
                     }
                 }
             }

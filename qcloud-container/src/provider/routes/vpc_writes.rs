@@ -8,6 +8,7 @@ use qcloud_vpc::route::Route;
 use super::vpc_items::{Item, Table};
 use crate::kubernetes::routes::{ClusterRoute, RouteSpec};
 use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
+use crate::provider::error::copy;
 
 /// A route of the request that a write is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,17 @@ impl Write {
 pub(super) struct TableWrites {
     pub(super) writes: Vec<Write>,
     pub(super) decided: Vec<(Slot, Result<()>)>,
+}
+
+impl TableWrites {
+    /// Gives up what is still to be written to this destination.
+    pub(super) fn fail_to(&mut self, to: &IpNet, error: &ProviderError, outcomes: &mut Vec<(Slot, Result<()>)>) {
+        let (failed, rest) = std::mem::take(&mut self.writes).into_iter().partition(|write| write.destination == *to);
+        let failed: Vec<Write> = failed;
+        self.writes = rest;
+        let slots = failed.into_iter().flat_map(|write| write.slots);
+        outcomes.extend(slots.map(|slot| (slot, Err(copy(error)))));
+    }
 }
 
 /// Compares a table with what is asked for. `limit` is how many routes a table may have.
@@ -168,6 +180,7 @@ pub(super) fn table_writes(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn item(number: u8, destination: &str, ours: bool) -> Item {
         Item {
@@ -237,5 +250,83 @@ mod tests {
         let writes = table_writes(&table, &adds, &[route(2, "172.16.2.0/24")], Some(3));
         assert_eq!(kinds(&writes), [Kind::Delete, Kind::Create, Kind::Create]);
         assert!(matches!(writes.decided.as_slice(), [(Slot::Add(2), Err(_))]));
+    }
+
+    /// What the cloud does with the writes.
+    fn apply(table: &mut Table, writes: &[Write]) {
+        for write in writes {
+            let old = write.item.as_ref().map(|item| item.id.clone());
+            match write.kind {
+                Kind::Enable => table
+                    .items
+                    .iter_mut()
+                    .filter(|item| Some(&item.id) == old.as_ref())
+                    .for_each(|item| item.enabled = true),
+                Kind::Delete | Kind::Replace | Kind::Create => {
+                    table.items.retain(|item| Some(&item.id) != old.as_ref());
+                    if write.kind != Kind::Delete {
+                        table.items.push(Item {
+                            id: format!("new-{}-{}", write.next_hop, write.destination),
+                            destination: write.destination,
+                            next_hop: Some(write.next_hop),
+                            node: Some(write.node.clone()),
+                            enabled: true,
+                            published: false,
+                        });
+                    }
+                }
+            }
+        }
+        table.size = table.items.len();
+    }
+
+    fn any_item() -> impl Strategy<Value = Item> {
+        (0_u8..4, 0_u8..6, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+            |(number, net, ours, enabled, published)| Item {
+                enabled,
+                published,
+                ..item(number, &format!("172.16.{net}.0/24"), ours)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn writing_again_writes_nothing_and_foreign_items_stay(
+            items in prop::collection::vec(any_item(), 0..10),
+            adds in prop::collection::btree_map(0_u8..6, 0_u8..4, 0..6),
+            deletes in prop::collection::vec((0_u8..4, 0_u8..6), 0..6),
+            limit in prop::option::of(0_usize..12),
+        ) {
+            let mut unique: Vec<Item> = Vec::new();
+            for item in items {
+                if !unique.iter().any(|known| known.id == item.id) { unique.push(item); }
+            }
+            let mut table = table(unique);
+            let before = table.items.clone();
+            let adds: Vec<RouteSpec> =
+                adds.iter().map(|(net, number)| spec(*number, &format!("172.16.{net}.0/24"))).collect();
+            let adds: Vec<(usize, &RouteSpec)> = adds.iter().enumerate().collect();
+            let deletes: Vec<ClusterRoute> =
+                deletes.iter().map(|(number, net)| route(*number, &format!("172.16.{net}.0/24"))).collect();
+
+            let first = table_writes(&table, &adds, &deletes, limit);
+            apply(&mut table, &first.writes);
+            prop_assert!(first.writes.iter().all(|write| write.is_done(&table)));
+            if let Some(limit) = limit {
+                prop_assert!(table.size <= limit.max(before.len()));
+            }
+            for foreign in before.iter().filter(|item| !item.is_ours()) {
+                prop_assert!(table.items.contains(foreign));
+            }
+            let again = table_writes(&table, &adds, &deletes, limit);
+            prop_assert!(again.writes.is_empty(), "{:?}", again.writes);
+            // Every route of the request got an answer.
+            for (place, _) in &adds {
+                let slot = Slot::Add(*place);
+                let decided = first.decided.iter().any(|(known, _)| *known == slot);
+                prop_assert!(decided || first.writes.iter().any(|write| write.slots.contains(&slot)));
+            }
+        }
     }
 }
