@@ -370,3 +370,20 @@ async fn row_10_a_disk_of_the_same_name_is_not_ours() {
     assert_eq!(process.delete(&foreign).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(lab.disks().await.len(), 2);
 }
+
+#[tokio::test]
+async fn row_17_two_replicas_grant_one_writer() {
+    let lab = Lab::new().await;
+    let (one, two) = (lab.process(), lab.process());
+    let volume = one.create(&request("a").shareable()).await.unwrap();
+    let write = |process: crate::lab::Process, node: usize| {
+        let (id, node) = (volume.id.clone(), lab.nodes[node].clone());
+        async move { process.insist(|| process.volumes.attach(&id, &node, Access::WRITER_AMONG_READERS)).await }
+    };
+    let (mine, theirs) = join(write(one.clone(), 0), write(two.clone(), 1)).await;
+    assert!(mine.is_ok() != theirs.is_ok(), "{mine:?} {theirs:?}");
+    let loser = mine.and(theirs).unwrap_err();
+    assert!(matches!(loser.kind(), ErrorKind::InUse | ErrorKind::AlreadyExists), "{loser:?}");
+    let attachments = one.volumes.get(&volume.id).await.unwrap().attachments;
+    assert_eq!(attachments.iter().filter(|attachment| !attachment.read_only).count(), 1);
+}
