@@ -95,6 +95,7 @@ async fn row_4_a_spent_token_is_replaced_only_after_proof_of_absence() {
     another.fail("CreateDisks", Fault::Code("InvalidParameter.ClientTokenLimitExceeded"));
     let error = another.volumes.create(&request("b")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pending);
+    lab.clock.sleep(Duration::from_secs(5)).await;
     assert_eq!(lab.disks().await.len(), 2);
 }
 
@@ -363,8 +364,10 @@ async fn row_10_a_disk_of_the_same_name_is_not_ours() {
     });
     let foreign = lab.call("cbs", "CreateDisks", bare).await["DiskIdSet"][0].as_str().unwrap().to_owned();
     // A disk without tags may be one of ours for as long as tags take; after that it is someone else's.
+    lab.clock.sleep(Duration::from_secs(5)).await;
     assert_eq!(process.volumes.create(&request("a")).await.unwrap_err().kind(), ErrorKind::Pending);
     lab.clock.sleep(Duration::from_secs(700)).await;
+    assert_eq!(lab.disks().await.len(), 1);
     let volume = process.volume("a").await;
     assert_ne!(volume.id, foreign);
     assert_eq!(process.delete(&foreign).await.unwrap_err().kind(), ErrorKind::Conflict);
