@@ -240,6 +240,12 @@ async fn another_region_proves_nothing() {
             cloud.pass(MINUTE).await;
         }
     }
+    // Without a zone nobody knows of which region it is.
+    let nowhere = NodeRef::new("n").with_provider_id("qcloud:///ins-1a2b3c4d");
+    for _ in 0..3 {
+        assert_eq!(unknown(&provider.lookup_one(&nowhere).await), ErrorKind::InvalidArgument);
+        cloud.pass(MINUTE).await;
+    }
     let native = NodeRef::new("n").with_provider_id("tencentcloud://kn-1a2b3c4d");
     assert_eq!(unknown(&provider.lookup_one(&native).await), ErrorKind::Unsupported);
 }
@@ -255,4 +261,22 @@ async fn the_network_being_away_is_no_absence() {
         assert_eq!(unknown(&provider.lookup_one(&node).await), ErrorKind::Unavailable);
         cloud.pass(MINUTE).await;
     }
+}
+
+#[tokio::test]
+async fn a_machine_in_a_zone_that_is_not_listed_spoils_no_other() {
+    let cloud = Cloud::new().await;
+    let ids = cloud.run(2).await;
+    let nodes = nodes(&cloud, &ids).await;
+    let (provider, wire) = provider(&cloud);
+    let elsewhere = Fault::Rewrite(Arc::new(|answer| {
+        answer["InstanceSet"][0]["Placement"]["Zone"] = json!("ap-guangzhou-99");
+    }));
+    wire.spoil("DescribeInstances", When::Always, elsewhere);
+    let inventory = provider.list().await.unwrap();
+    assert!(!inventory.is_complete() && inventory.instances().len() == 1);
+    cloud.pass(MINUTE).await;
+    let lookups = provider.lookup(&nodes).await;
+    assert_eq!(lookups.iter().filter(|lookup| lookup.is_found()).count(), 1);
+    assert_eq!(lookups.iter().filter(|lookup| lookup.is_unknown()).count(), 1);
 }

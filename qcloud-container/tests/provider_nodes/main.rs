@@ -7,3 +7,4 @@ mod instances;
 mod instances_matrix;
 mod routes;
 mod routes_matrix;
+mod routes_random;

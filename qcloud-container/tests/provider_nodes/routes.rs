@@ -330,3 +330,48 @@ async fn a_blackhole_goes_after_its_grace_and_a_machine_that_is_no_node_keeps_it
         assert_eq!(network.truth().await, expected(&specs[1..]));
     }
 }
+
+#[tokio::test]
+async fn a_route_that_is_published_is_withdrawn_before_it_goes() {
+    let network = Network::new(Backend::VpcTable).await;
+    let cloud = &network.cloud;
+    let specs = network.specs(3).await;
+    let (routes, wire) = network.process();
+    pass(&*routes, &specs[..2], &mut Blackholes::default(), None).await.unwrap();
+    let made = cloud.call("vpc", "CreateCcn", json!({"CcnName": "ccn", "QosLevel": "AU"})).await;
+    let vpc = json!({"InstanceId": cloud.vpc, "InstanceRegion": "ap-guangzhou", "InstanceType": "VPC"});
+    let attach = json!({"CcnId": made["Ccn"]["CcnId"], "Instances": [vpc]});
+    cloud.call("vpc", "AttachCcnInstances", attach).await;
+    cloud.pass(Duration::from_secs(2)).await;
+    let tables = cloud.call("vpc", "DescribeRouteTables", json!({"RouteTableIds": [network.table]})).await;
+    let items: Vec<Value> = tables["RouteTableSet"][0]["RouteSet"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| route["RouteItemId"].clone())
+        .collect();
+    cloud.call("vpc", "NotifyRoutes", json!({"RouteTableId": network.table, "RouteItemIds": items})).await;
+    // One moves to another machine, the other goes; the first deletion is refused after the withdrawal.
+    wire.spoil("DeleteRoutes", crate::cloud::When::Next(1), crate::cloud::Fault::Code("UnsupportedOperation"));
+    let new = RouteSpec::new("n-0", specs[2].next_hop, specs[0].destination);
+    let observed = routes.list().await.unwrap();
+    let results = routes.apply(std::slice::from_ref(&new), &observed, &|_| {}).await;
+    assert!(results.errors().next().is_none(), "{results:?}");
+    assert_eq!(network.truth().await, expected(&[new]));
+}
+
+#[tokio::test]
+async fn a_route_that_someone_switched_off_is_switched_on() {
+    let network = Network::new(Backend::VpcTable).await;
+    let specs = network.specs(2).await;
+    let (routes, _) = network.process();
+    pass(&*routes, &specs, &mut Blackholes::default(), None).await.unwrap();
+    let ids = json!({"RouteTableIds": [network.table]});
+    let tables = network.cloud.call("vpc", "DescribeRouteTables", ids).await;
+    let item = &tables["RouteTableSet"][0]["RouteSet"][0]["RouteItemId"];
+    let disable = json!({"RouteTableId": network.table, "RouteItemIds": [item]});
+    network.cloud.call("vpc", "DisableRoutes", disable).await;
+    let (plan, results) = pass(&*routes, &specs, &mut Blackholes::default(), None).await.unwrap();
+    assert!(plan.add.len() == 1 && results.errors().next().is_none());
+    assert!(routes.list().await.unwrap().iter().all(|route| route.complete));
+}

@@ -8,6 +8,21 @@
 //!
 //! These are also the CAM permissions that it needs. A filter by addresses is never used: it takes five at most, and
 //! does not tell networks apart.
+//!
+//! ```no_run
+//! use qcloud_container::kubernetes::instances::{Instances, NodeRef};
+//! use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
+//! use qcloud_core::{Config, RateLimits};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let limits = RateLimits::new().with_rates(qcloud_cvm::RATES).with_share(0.8);
+//! let config = Config::builder().rate_limits(limits).load().await?;
+//! let machines = CvmInstances::new(&config, InstanceSettings::new("vpc-1a2b3c4d"))?;
+//! let node = NodeRef::new("node-1").with_provider_id("qcloud:///100003/ins-1a2b3c4d");
+//! let machine = machines.metadata(&node).await?;
+//! println!("{} in {}", machine.instance_type, machine.zone);
+//! # Ok(()) }
+//! ```
 
 mod batcher;
 mod convert;
@@ -132,6 +147,10 @@ impl CvmInstances {
             return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
         }
         match self.batcher.look_up(id).await? {
+            None if provider_id.zone().is_none() => {
+                let message = format!("{id} is not listed here, and `{text}` names no zone to say that it should be");
+                Err(ProviderError::new(ErrorKind::InvalidArgument, message))
+            }
             None => Ok(self.memory.missed(id, self.clock.elapsed())),
             Some(found) => self.describe(&found).await,
         }
@@ -145,21 +164,20 @@ impl CvmInstances {
         if state == InstanceState::SetAside && self.settings.set_aside_is_gone {
             return Ok(Lookup::NotFound(Absence::SetAside));
         }
-        let instance = self.convert(found, state).await?;
+        let Some(instance) = self.convert(found, state).await? else {
+            let message = format!("the zone `{}` of {} is not listed", found.placement.zone, found.instance_id);
+            return Err(ProviderError::new(ErrorKind::Unavailable, message));
+        };
         self.memory.saw(&instance, self.clock.elapsed());
         Ok(Lookup::Found(instance))
     }
 
-    async fn convert(&self, found: &CvmInstance, state: InstanceState) -> Result<Instance> {
-        let zone = &found.placement.zone;
-        let unknown = || {
-            let message = format!("the zone `{zone}` of {} is not listed", found.instance_id);
-            ProviderError::new(ErrorKind::Unavailable, message)
-        };
-        let zone_id = self.zones.id(zone).await?.ok_or_else(unknown)?;
+    /// The machine; `None` when its zone has no number, so that it can have no provider id.
+    async fn convert(&self, found: &CvmInstance, state: InstanceState) -> Result<Option<Instance>> {
+        let Some(zone_id) = self.zones.id(&found.placement.zone).await? else { return Ok(None) };
         let provider_id = ProviderId::new(zone_id, &found.instance_id)
             .map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
-        Ok(convert::machine(found, state, provider_id.to_string(), &self.region))
+        Ok(Some(convert::machine(found, state, provider_id.to_string(), &self.region)))
     }
 
     /// A node that has no provider id yet is found by its addresses, by its name when that is an address, and by the
@@ -184,7 +202,7 @@ impl CvmInstances {
         let request = DescribeInstances::new().filters([Filter::new("vpc-id", [&self.settings.vpc_id])]);
         let mut pages = self.client.describe_instances(request).pages();
         let (mut instances, mut totals) = (Vec::new(), Vec::new());
-        let mut seen = 0_usize;
+        let (mut seen, mut passed_over) = (0_usize, false);
         while let Some(page) = pages.try_next().await? {
             totals.push(page.total_count);
             seen += page.instance_set.len();
@@ -193,17 +211,20 @@ impl CvmInstances {
                 if found.virtual_private_cloud.vpc_id != self.settings.vpc_id {
                     continue;
                 }
-                if let Some(state) = convert::state(&found.instance_state) {
-                    let instance = self.convert(&found, state).await?;
-                    self.memory.saw(&instance, self.clock.elapsed());
-                    instances.push(instance);
+                let Some(state) = convert::state(&found.instance_state) else { continue };
+                match self.convert(&found, state).await? {
+                    Some(instance) => {
+                        self.memory.saw(&instance, self.clock.elapsed());
+                        instances.push(instance);
+                    }
+                    None => passed_over = true,
                 }
             }
         }
         // When instances come and go between pages, the pages shift, and one may be missed.
         let steady = totals.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
         let whole = totals.last().is_none_or(|total| usize::try_from(*total).is_ok_and(|total| total == seen));
-        Ok(Inventory::new(instances, steady && whole))
+        Ok(Inventory::new(instances, steady && whole && !passed_over))
     }
 }
 

@@ -124,7 +124,14 @@ impl VpcTableRoutes {
                 let published = |write: &Write| write.item.as_ref().filter(|item| item.published).map(|i| i.id.clone());
                 let published: Vec<String> = writes.iter().filter_map(published).collect();
                 if !published.is_empty() {
-                    self.client.withdraw_notify_routes(WithdrawNotifyRoutes::new(table, published)).await?;
+                    let withdrawal = self.client.withdraw_notify_routes(WithdrawNotifyRoutes::new(table, published));
+                    let withdrawn = withdrawal.await.map_err(ProviderError::from);
+                    // Withdrawn by an earlier attempt: if it was not, the deletion is refused.
+                    if let Err(error) = withdrawn
+                        && error.kind() != ErrorKind::Conflict
+                    {
+                        return Err(error);
+                    }
                 }
                 self.client.delete_routes(DeleteRoutes::new(table).routes(routes)).await?;
             }
