@@ -101,7 +101,7 @@ async fn disks_of_one_node_share_their_attach_calls() {
 }
 
 #[tokio::test]
-async fn one_bad_disk_of_ten_holds_up_none_of_the_others() {
+async fn row_6_one_bad_disk_of_ten_holds_up_none_of_the_others() {
     let lab = Lab::new().await;
     let ids = disks(&lab, 10).await;
     let process = lab.process();

@@ -146,7 +146,7 @@ async fn crash_everywhere(operation: Operation) {
 }
 
 #[tokio::test]
-async fn whatever_call_a_process_dies_at_the_next_one_finishes() {
+async fn row_3_whatever_call_a_process_dies_at_the_next_one_finishes() {
     for operation in ALL {
         crash_everywhere(operation).await;
     }

@@ -95,6 +95,7 @@ async fn row_4_a_spent_token_is_replaced_only_after_proof_of_absence() {
     another.fail("CreateDisks", Fault::Code("InvalidParameter.ClientTokenLimitExceeded"));
     let error = another.volumes.create(&request("b")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pending);
+    lab.clock.sleep(Duration::from_secs(5)).await;
     assert_eq!(lab.disks().await.len(), 2);
 }
 
@@ -348,4 +349,44 @@ async fn row_20_constraints_of_disks_have_their_codes() {
     let shared = process.create(&request("d").shareable()).await.unwrap();
     let copy = process.volumes.create_snapshot(&SnapshotRequest::new("u", &shared.id)).await.unwrap_err();
     assert_eq!(copy.kind(), ErrorKind::InvalidArgument);
+}
+
+#[tokio::test]
+async fn row_10_a_disk_of_the_same_name_is_not_ours() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let ours = process.volume("a").await;
+    let name = lab.disks().await[0]["DiskName"].clone();
+    process.delete(&ours.id).await.unwrap();
+    let bare = json!({
+        "Placement": {"Zone": ZONE}, "DiskChargeType": "POSTPAID_BY_HOUR", "DiskType": "CLOUD_PREMIUM",
+        "DiskSize": 20, "DiskName": name,
+    });
+    let foreign = lab.call("cbs", "CreateDisks", bare).await["DiskIdSet"][0].as_str().unwrap().to_owned();
+    // A disk without tags may be one of ours for as long as tags take; after that it is someone else's.
+    lab.clock.sleep(Duration::from_secs(5)).await;
+    assert_eq!(process.volumes.create(&request("a")).await.unwrap_err().kind(), ErrorKind::Pending);
+    lab.clock.sleep(Duration::from_secs(700)).await;
+    assert_eq!(lab.disks().await.len(), 1);
+    let volume = process.volume("a").await;
+    assert_ne!(volume.id, foreign);
+    assert_eq!(process.delete(&foreign).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(lab.disks().await.len(), 2);
+}
+
+#[tokio::test]
+async fn row_17_two_replicas_grant_one_writer() {
+    let lab = Lab::new().await;
+    let (one, two) = (lab.process(), lab.process());
+    let volume = one.create(&request("a").shareable()).await.unwrap();
+    let write = |process: crate::lab::Process, node: usize| {
+        let (id, node) = (volume.id.clone(), lab.nodes[node].clone());
+        async move { process.insist(|| process.volumes.attach(&id, &node, Access::WRITER_AMONG_READERS)).await }
+    };
+    let (mine, theirs) = join(write(one.clone(), 0), write(two.clone(), 1)).await;
+    assert!(mine.is_ok() != theirs.is_ok(), "{mine:?} {theirs:?}");
+    let loser = mine.and(theirs).unwrap_err();
+    assert!(matches!(loser.kind(), ErrorKind::InUse | ErrorKind::AlreadyExists), "{loser:?}");
+    let attachments = one.volumes.get(&volume.id).await.unwrap().attachments;
+    assert_eq!(attachments.iter().filter(|attachment| !attachment.read_only).count(), 1);
 }

@@ -27,7 +27,7 @@ impl Zones {
     }
 
     /// The number of the zone of this name.
-    pub(in crate::provider) async fn id(&self, name: &str) -> Result<Option<String>> {
+    pub(super) async fn id(&self, name: &str) -> Result<Option<String>> {
         let ids = self.ids.get(|age, ids| age < FRESH || ids.contains_key(name), || self.read()).await?;
         Ok(ids.get(name).cloned())
     }
@@ -41,7 +41,7 @@ impl Zones {
     }
 
     /// Whether the region has a zone of this number.
-    pub(in crate::provider) async fn has_id(&self, id: &str) -> Result<bool> {
+    pub(super) async fn has_id(&self, id: &str) -> Result<bool> {
         let has = |ids: &HashMap<String, String>| ids.values().any(|known| known == id);
         let ids = self.ids.get(|age, ids| age < FRESH || has(ids), || self.read()).await?;
         Ok(has(&ids))
