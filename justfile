@@ -12,9 +12,10 @@ fmt:
 clippy:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-# The README's test command: everything, the official examples and the tests behind features included.
+# The README's test command, then the tests behind features that it leaves out.
 test:
     cargo test --workspace
+    cargo test -p qcloud-container --all-features
 
 # The documentation as docs.rs builds it, warnings denied.
 docs $RUSTDOCFLAGS="-D warnings":
@@ -46,15 +47,15 @@ budget:
 
 # Pack each published crate and build it from its archive.
 package:
-    cargo package --allow-dirty --workspace --exclude codegen --exclude conformance --exclude examples
+    cargo package --allow-dirty --workspace --exclude benches --exclude codegen --exclude conformance --exclude examples
 
-# The official Python SDK against the emulator.
+# The official Python SDK, tccli and the Node SDK against the emulator.
 python-sdk:
-    bash qcloud-emulator/tests/python_sdk.sh
+    bash qcloud-emulator/tests/official_clients/run.sh
 
 # The benchmarks; results and how to read them are in benches/README.md.
 bench:
-    cargo bench --workspace
+    cargo bench --workspace --bench '*'
 
 # What a program on the SDK costs to build; with --with-aws, beside one on aws-sdk-ec2 (minutes, 8 GiB).
 bench-build *arguments:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Keeps the generated clients cheap to build.
 
-Two budgets: the lines of generated code of each crate, and the CPU seconds (user and system, of rustc alone) of a clean `cargo check` of qcloud-vpc, the largest client,
-as a ratio to those of qcloud-core. A ratio, because it says nearly the same on a slow machine and on a busy one. Dependencies are checked beforehand, in a target folder of
-its own; each crate counts with the best of two runs.
+Two budgets: the lines of generated code of each crate, and the CPU seconds (user and system, of rustc alone) of a clean
+`cargo check` of qcloud-vpc, the largest client, as a ratio to those of qcloud-core. A ratio, because it says nearly the
+same on a slow machine and on a busy one. Dependencies are checked beforehand, in a target folder of its own; each crate
+counts with the best of two runs.
 
 When a budget breaks: look for what made the generated code grow (a derive, a generic method per action) before raising the number.
 """
@@ -16,15 +17,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# CPU seconds of qcloud-vpc over those of qcloud-core.
-RATIO = 14.0
+# CPU seconds of qcloud-vpc over those of qcloud-core: 10.5 when this was set (11.3 s over 1.07 s).
+RATIO = 13.5
 
+# About a sixth above what the models of tccli 3.1.189 make.
 LINES = {
-    "qcloud-cvm": 30_000,
-    "qcloud-vpc": 90_000,
-    "qcloud-clb": 40_000,
-    "qcloud-cbs": 15_000,
-    "qcloud-container": 70_000,
+    "qcloud-cvm": 14_000,
+    "qcloud-vpc": 45_000,
+    "qcloud-clb": 22_000,
+    "qcloud-cbs": 6_500,
+    "qcloud-container": 36_000,
 }
 
 RUNS = 2
@@ -87,7 +89,8 @@ def main():
     if ratio > RATIO:
         faults.append(f"qcloud-vpc costs {ratio:.2f} times qcloud-core, the budget is {RATIO}")
 
-    sys.exit("\n".join(faults))
+    if faults:
+        sys.exit("\n".join(faults))
 
 
 if "BUILD_BUDGET_LOG" in os.environ:

@@ -147,7 +147,8 @@ impl Plain {
             .unwrap()
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().tcp_nodelay(true).build().unwrap();
+        let client =
+            reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().tcp_nodelay(true).build().unwrap();
         Self { client, url: url.to_owned(), body: serde_json::to_vec(&request()).unwrap().into() }
     }
 
@@ -170,7 +171,11 @@ impl Plain {
 
     async fn typed(&self) {
         // The request is written for each call, as the typed client does.
-        let plain = Self { client: self.client.clone(), url: self.url.clone(), body: serde_json::to_vec(&request_template()).unwrap().into() };
+        let plain = Self {
+            client: self.client.clone(),
+            url: self.url.clone(),
+            body: serde_json::to_vec(&request_template()).unwrap().into(),
+        };
         let body = plain.exchange().await;
         let envelope: Envelope = serde_json::from_slice(&body).unwrap();
         assert_eq!(envelope.response.instance_set.len(), INSTANCES);
@@ -230,7 +235,11 @@ impl Figures {
 async fn main() {
     let body = answer();
     let url = start_server(&body);
-    println!("request {} bytes, answer {} bytes, {ROUNDS} rounds of {CALLS} calls each", serde_json::to_vec(&request()).unwrap().len(), body.len());
+    println!(
+        "request {} bytes, answer {} bytes, {ROUNDS} rounds of {CALLS} calls each",
+        serde_json::to_vec(&request()).unwrap().len(),
+        body.len()
+    );
 
     let transport = ReqwestTransport::builder().proxy(Proxy::Direct).build().unwrap();
     let config = Config::builder()
@@ -253,7 +262,11 @@ async fn main() {
         typed.round(|| plain.typed()).await;
         discarded.round(|| plain.discard()).await;
     }
-    let rows = [("typed call of qcloud-cvm", ours), ("plain reqwest, same types", typed), ("plain reqwest, body thrown away", discarded)];
+    let rows = [
+        ("typed call of qcloud-cvm", ours),
+        ("plain reqwest, same types", typed),
+        ("plain reqwest, body thrown away", discarded),
+    ];
     let figures = rows.map(|(name, figures)| (name, figures.medians()));
     println!("{:<34}{:>14}{:>14}{:>16}", "medians", "latency, us", "CPU, us", "calls/s, 16 up");
     for (name, (latency, cpu, rate)) in &figures {

@@ -1,4 +1,5 @@
-"""Runs a command and prints what it cost: wall seconds, CPU seconds (user and system, of it and all its children), MiB of its largest process."""
+"""Runs a command and prints what it cost: wall seconds, CPU seconds (user and system, of it and all its children), and
+MiB of its largest process."""
 
 import os
 import sys

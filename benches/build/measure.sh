@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What a first program on the SDK costs to build: wall and CPU seconds and the largest process (compiler or linker) of clean debug and release
-# builds, with every dependency, in cargo's default profiles, the way a newcomer gets them.
+# What a first program on the SDK costs to build: wall and CPU seconds and the largest process (compiler or linker) of clean
+# debug and release builds, with every dependency, in cargo's default profiles, the way a newcomer gets them.
 #
 #   bash benches/build/measure.sh [--with-aws] [--debug-only]
 #
-# --with-aws adds the same program on aws-sdk-ec2 (minutes and 8 GiB per build) and prints ours as ratios to it. Run it by hand on a quiet
-# machine; results are in benches/README.md.
+# --with-aws adds the same program on aws-sdk-ec2 (minutes and 8 GiB per build) and prints ours as ratios to it. Run it by
+# hand on a quiet machine; results are in benches/README.md.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,7 +17,7 @@ for argument in "$@"; do
     case "$argument" in
         --with-aws) programs+=(aws-sdk-ec2) ;;
         --debug-only) profiles=(debug) ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
     esac
 done
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use qcloud_cvm::model::{
-    DescribeImages, DescribeInstances, Filter, Instance, Placement, RunInstances, StartInstances, StopInstances, Tag,
+    DescribeImages, DescribeInstances, Filter, Instance, Placement, RunInstances, StartInstances, StopInstances,
     TagSpecification, TerminateInstances, VirtualPrivateCloud,
 };
 use qcloud_cvm::wait::{is_running, is_stopped, is_terminated};
@@ -26,7 +26,7 @@ pub(crate) async fn run(account: &Account, network: &Network) -> Step<Vec<String
         .instance_name("tour")
         .instance_count(3)
         .virtual_private_cloud(VirtualPrivateCloud::new(&*network.vpc_id, &*network.subnet_id))
-        .tag_specification([TagSpecification::new("instance", [Tag::new("made-by", "tour")])]);
+        .tag_specification([TagSpecification::new("instance", [("made-by", "tour")])]);
     let ids = account.cvm.run_instances(request).await?.instance_id_set;
     account.tell(&format!("asked for {}", ids.join(", ")));
 

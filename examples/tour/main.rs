@@ -1,4 +1,5 @@
-//! A tour of the SDK: a network and three machines are made, looked at, used wrongly, and removed again.
+//! A tour of the SDK: a network, machines, a load balancer, a disk and a cluster are made, looked at, used wrongly, and
+//! removed again.
 //!
 //! ```text
 //! cargo run --example tour                       # on the built-in emulator: no account needed
@@ -6,7 +7,10 @@
 //! ```
 
 mod account;
+mod cluster;
+mod disk;
 mod instances;
+mod load_balancer;
 mod network;
 mod overview;
 
@@ -59,19 +63,36 @@ async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>
     account.title(&format!("An emulated QCloud listens on {}", emulator.endpoint()));
 
     overview::look_around(&account).await?;
+    let before = overview::count(&account).await?;
     let network = network::create(&account).await?;
     let ids = instances::run(&account, &network).await?;
     instances::list(&account, &network).await?;
     instances::stop_and_start(&account, &ids).await?;
     instances::make_a_mistake(&account).await?;
 
+    let balancer = load_balancer::create(&account, &network, &ids).await?;
+    load_balancer::show_health(&account, &balancer).await?;
+    // Something only an emulator can be asked: where a connection would end.
+    for target in
+        emulator.emulator().load_balancing(emulator.region()).reached_by_connection(&balancer.address, 80, "TCP")
+    {
+        account.tell(&format!("a connection to {}:80 may reach {}:{}", balancer.address, target.address, target.port));
+    }
+    let storage = disk::create(&account, &network, ids.first().map_or("", |id| id)).await?;
+    let cluster = cluster::create(&account, &network, &ids).await?;
+
     account.title("Cleaning up");
+    cluster::delete(&account, &cluster).await?;
+    disk::delete(&account, &storage).await?;
+    load_balancer::delete(&account, &balancer).await?;
     instances::terminate(&account, &ids).await?;
     network::delete(&account, &network).await?;
 
-    let calls = emulator.calls().total();
+    let after = overview::count(&account).await?;
+    let left: Vec<_> =
+        after.iter().zip(&before).map(|((what, now), (_, then))| format!("{} {what}", now - then)).collect();
+    account.title(&format!("Done after {} calls; left behind: {}", emulator.calls().total(), left.join(", ")));
     emulator.shutdown().await;
-    account.title(&format!("Done: {calls} calls, nothing left behind"));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 #[rustfmt::skip]
 mod generated;
 mod rates;
+mod tags;
 #[cfg(any(feature = "disk", feature = "snapshot"))]
 pub mod wait;
 

@@ -5,6 +5,7 @@
 mod generated;
 mod not_found;
 mod rates;
+mod tags;
 #[cfg(feature = "load_balancer")]
 pub mod wait;
 

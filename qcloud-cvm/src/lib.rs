@@ -4,6 +4,7 @@
 #[rustfmt::skip]
 mod generated;
 mod rates;
+mod tags;
 #[cfg(feature = "instance")]
 pub mod wait;
 

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::emulator::Emulator;
 use crate::error::StartError;
+use crate::fault::Fault;
 use crate::server::Server;
 use crate::settings::{
     BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, Settings, SignatureTime, Task,
@@ -18,10 +19,12 @@ use crate::zones;
 #[derive(Clone, Debug)]
 #[must_use = "nothing runs until `start` or `build`"]
 pub struct Builder {
-    settings: Settings,
-    clock: Clock,
-    credentials: Vec<Credential>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) credentials: Vec<Credential>,
+    pub(crate) faults: Vec<Fault>,
     address: SocketAddr,
+    admin_port: Option<u16>,
 }
 
 impl Default for Builder {
@@ -30,12 +33,19 @@ impl Default for Builder {
             settings: Settings::default(),
             clock: Clock::real(),
             credentials: Vec::new(),
+            faults: Vec::new(),
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            admin_port: None,
         }
     }
 }
 
 impl Builder {
+    /// One on which the knobs stand like this.
+    pub(crate) fn turned(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
     /// The address to listen on; 127.0.0.1 and any free port by default. Only loopback addresses are accepted.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.address = address;
@@ -45,6 +55,13 @@ impl Builder {
     /// The port of 127.0.0.1 to listen on; 0, the default, takes any free one.
     pub fn port(self, port: u16) -> Self {
         self.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    }
+
+    /// Serves the admin port too: knobs, faults, clock, call log and state over HTTP, on 127.0.0.1. 0 takes any free port;
+    /// [`Server::admin_endpoint`] tells. Off by default.
+    pub fn admin_port(mut self, port: u16) -> Self {
+        self.admin_port = Some(port);
+        self
     }
 
     /// What ids, addresses and generated keys are made from: the same under the same seed. 0 by default.
@@ -212,7 +229,7 @@ impl Builder {
         if self.credentials.is_empty() {
             self.credentials.push(Credential::generated(self.settings.seed));
         }
-        Ok(Emulator::new(self.settings, self.clock, self.credentials))
+        Ok(Emulator::new(self.settings, self.clock, self.credentials, self.faults))
     }
 
     /// An emulator that listens on the loopback interface. It stops when the [`Server`] is dropped.
@@ -222,9 +239,7 @@ impl Builder {
     /// When the address is none of loopback or cannot be bound, or the default region is unknown.
     pub async fn start(self) -> Result<Server, StartError> {
         let address = self.address;
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
-        Server::start(self.build()?, address).await
+        let admin = self.admin_port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        Server::start(self.build()?, address, admin).await
     }
 }

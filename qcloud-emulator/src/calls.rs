@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::fault::Effect;
 
 /// One call that came in.
 #[derive(Clone, Debug)]
@@ -18,12 +20,40 @@ pub struct CallRecord {
     pub action: String,
     /// The region, if the request had one.
     pub region: Option<String>,
-    /// The parameters, as a JSON object. Those of GET requests have got their types from the model.
+    /// The parameters, as a JSON object. Those of GET requests have got their types from the model. Passwords, private keys
+    /// and the like are replaced by `***`.
     pub parameters: Value,
     /// The request id of the answer.
     pub request_id: String,
     /// The code of the error that the call was answered with, if it was.
     pub error: Option<String>,
+    /// Whether the action was carried out, whatever the caller learned of it.
+    pub executed: bool,
+    /// What the [fault plan](crate::Faults) made of the call.
+    pub fault: Option<Effect>,
+}
+
+/// Parameters that nobody should find in a log.
+const SECRET: &[&str] = &["Password", "PrivateKey", "CertKey", "SecretKey", "WebIdentityToken", "SAMLAssertion"];
+
+/// A copy of parameters without what is secret in them.
+pub(crate) fn masked(parameters: &Value) -> Value {
+    match parameters {
+        Value::Object(members) => {
+            let mask = |(name, value): (&String, &Value)| {
+                let value = match value {
+                    Value::String(text) if !text.is_empty() && SECRET.iter().any(|secret| name.ends_with(secret)) => {
+                        Value::from("***")
+                    }
+                    other => masked(other),
+                };
+                (name.clone(), value)
+            };
+            Value::Object(members.iter().map(mask).collect::<Map<String, Value>>())
+        }
+        Value::Array(items) => items.iter().map(masked).collect(),
+        other => other.clone(),
+    }
 }
 
 /// The log of an emulator's calls. Clones show the same log.
@@ -33,18 +63,18 @@ pub struct CallRecord {
 #[derive(Clone, Debug)]
 pub struct Calls {
     log: Arc<Mutex<Log>>,
-    kept: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    kept: usize,
     counts: BTreeMap<String, usize>,
     records: VecDeque<CallRecord>,
 }
 
 impl Calls {
     pub(crate) fn keeping(kept: usize) -> Self {
-        Self { log: Arc::default(), kept }
+        Self { log: Arc::new(Mutex::new(Log { kept, counts: BTreeMap::new(), records: VecDeque::new() })) }
     }
 
     /// How often this action was called, whatever came of it.
@@ -74,19 +104,34 @@ impl Calls {
 
     /// Forgets everything, the counts too: to count from here on.
     pub fn clear(&self) {
-        *self.log() = Log::default();
+        let mut log = self.log();
+        log.counts.clear();
+        log.records.clear();
+    }
+
+    /// From now on, keeps so many records.
+    pub(crate) fn keep(&self, kept: usize) {
+        let mut log = self.log();
+        log.kept = kept;
+        log.trim();
     }
 
     pub(crate) fn record(&self, record: CallRecord) {
         let mut log = self.log();
         *log.counts.entry(record.action.clone()).or_default() += 1;
         log.records.push_back(record);
-        while log.records.len() > self.kept {
-            log.records.pop_front();
-        }
+        log.trim();
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn trim(&mut self) {
+        while self.records.len() > self.kept {
+            self.records.pop_front();
+        }
     }
 }

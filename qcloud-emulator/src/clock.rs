@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// The last moment the emulator knows: the end of the year 9999, so that every time prints as a date.
 const LAST: i64 = 253_402_300_799_000;
@@ -28,17 +29,23 @@ struct Inner {
     standing_at: Option<i64>,
     /// What [`Clock::advance`] added so far, in milliseconds.
     ahead: AtomicI64,
+    /// Wakes those who wait for a moment.
+    moved: Notify,
 }
 
 impl Clock {
     /// The machine's clock. It can be put forward with [`advance`](Clock::advance) all the same.
     pub fn real() -> Self {
-        Self { inner: Arc::new(Inner { standing_at: None, ahead: AtomicI64::new(0) }) }
+        Self::new(None)
     }
 
     /// A clock that stands at `start` until [`advance`](Clock::advance) moves it.
     pub fn starting_at(start: SystemTime) -> Self {
-        Self { inner: Arc::new(Inner { standing_at: Some(Time::from_system(start).0), ahead: AtomicI64::new(0) }) }
+        Self::new(Some(Time::from_system(start).0))
+    }
+
+    fn new(standing_at: Option<i64>) -> Self {
+        Self { inner: Arc::new(Inner { standing_at, ahead: AtomicI64::new(0), moved: Notify::new() }) }
     }
 
     /// A clock that stands at the machine's present time until [`advance`](Clock::advance) moves it.
@@ -54,6 +61,7 @@ impl Clock {
             .inner
             .ahead
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| Some(ahead.saturating_add(by).min(LAST)));
+        self.inner.moved.notify_waiters();
     }
 
     /// The present time.
@@ -61,9 +69,48 @@ impl Clock {
         self.time().to_system()
     }
 
+    /// Resolves when the clock shows this moment, or a later one.
+    pub(crate) async fn reached(&self, at: Time) {
+        loop {
+            let moved = self.inner.moved.notified();
+            let now = self.time();
+            if now >= at {
+                return;
+            }
+            match self.inner.standing_at {
+                Some(_) => moved.await,
+                None => {
+                    let _ = tokio::time::timeout(at.distance(now), moved).await;
+                }
+            }
+        }
+    }
+
     pub(crate) fn time(&self) -> Time {
-        let base = self.inner.standing_at.unwrap_or_else(|| Time::from_system(SystemTime::now()).0);
-        Time(base.saturating_add(self.inner.ahead.load(Ordering::SeqCst)).clamp(0, LAST))
+        Time(self.base().saturating_add(self.inner.ahead.load(Ordering::SeqCst)).clamp(0, LAST))
+    }
+
+    /// How far it was put forward, in milliseconds.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.inner.ahead.load(Ordering::SeqCst)
+    }
+
+    /// Goes on from a saved time. A clock that stands shows it exactly; one that follows the machine's is as far ahead as
+    /// it was, or further when that would be earlier than the saved time.
+    pub(crate) fn resume(&self, now: Time, ahead: i64) {
+        let least = now.0.saturating_sub(self.base());
+        let ahead = if self.inner.standing_at.is_some() { least } else { ahead.max(least) };
+        self.inner.ahead.store(ahead, Ordering::SeqCst);
+        self.inner.moved.notify_waiters();
+    }
+
+    /// Whether it stands until it is moved.
+    pub(crate) fn stands(&self) -> bool {
+        self.inner.standing_at.is_some()
+    }
+
+    fn base(&self) -> i64 {
+        self.inner.standing_at.unwrap_or_else(|| Time::from_system(SystemTime::now()).0)
     }
 }
 

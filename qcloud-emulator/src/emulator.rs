@@ -1,32 +1,45 @@
 //! The emulator inside the process: requests in, answers out, no sockets.
 
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::access;
 use crate::builder::Builder;
 use crate::call::Call;
-use crate::calls::{CallRecord, Calls};
+use crate::calls::{self, CallRecord, Calls};
 use crate::clb::LoadBalancing;
 use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::data_path::{self, ServingRoute};
 use crate::error::ApiError;
+use crate::exchange::{NoAnswer, NoAnswerKind, Outcome};
+use crate::fault::{Effect, Fault};
+use crate::faults::{Faults, Plan};
 use crate::ids::RequestIds;
 use crate::metadata;
+use crate::page_shift;
 use crate::request::Incoming;
 use crate::settings::Settings;
 use crate::sts::Session;
 use crate::validate;
-use crate::world::{Local, World};
+use crate::world::{Local, State, World};
+
+/// A request that was dealt with.
+#[derive(Debug)]
+pub(crate) struct Handled {
+    pub(crate) outcome: Outcome,
+    pub(crate) executed: bool,
+    request_id: String,
+}
 
 /// A QCloud inside the process. Clones share the same state.
 ///
-/// [`handle`](Emulator::handle) answers requests directly, so that a test can plug it in as a transport;
+/// [`exchange`](Emulator::exchange) answers requests directly, so that a test can plug it in as a transport;
 /// [`Builder::start`] puts the same thing on a port of the loopback interface.
 #[derive(Clone, Debug)]
 pub struct Emulator {
@@ -35,9 +48,14 @@ pub struct Emulator {
 
 #[derive(Debug)]
 struct Inner {
-    settings: Arc<Settings>,
+    /// The knobs as they stand; the world has them too.
+    settings: RwLock<Arc<Settings>>,
+    region: String,
+    /// What [`Emulator::reset`] goes back to.
+    start: (Settings, Vec<Fault>),
     clock: Clock,
     calls: Calls,
+    faults: Faults,
     request_ids: RequestIds,
     /// The first is the one that [`Emulator::secret_id`] shows.
     credentials: Vec<Credential>,
@@ -50,15 +68,19 @@ impl Emulator {
         Builder::default()
     }
 
-    pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>) -> Self {
+    pub(crate) fn new(settings: Settings, clock: Clock, credentials: Vec<Credential>, faults: Vec<Fault>) -> Self {
+        let start = (settings.clone(), faults.clone());
         let settings = Arc::new(settings);
         let inner = Inner {
+            start,
             clock,
             calls: Calls::keeping(settings.call_log),
+            faults: Faults::new(settings.seed, faults),
             request_ids: RequestIds::new(settings.seed),
             credentials,
             world: Mutex::new(World::new(Arc::clone(&settings))),
-            settings,
+            region: settings.region.clone(),
+            settings: RwLock::new(settings),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -73,6 +95,11 @@ impl Emulator {
         &self.inner.calls
     }
 
+    /// The fault plan: what is to go wrong with calls.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
     /// The id of a key pair that the emulator accepts.
     pub fn secret_id(&self) -> &str {
         self.inner.credentials.first().map(|credential| credential.secret_id.as_str()).unwrap_or_default()
@@ -85,7 +112,7 @@ impl Emulator {
 
     /// The region that clients are advised to use. All others are there too.
     pub fn region(&self) -> &str {
-        &self.inner.settings.region
+        &self.inner.region
     }
 
     /// The load balancers of a region, seen from beside the API: their data path, and what tests do to them. For a
@@ -104,14 +131,39 @@ impl Emulator {
         Some(look(&mut world.local_at(region.name, now)))
     }
 
-    /// Answers one request: always with status 200 and the envelope of API 3.0, like the cloud.
+    /// Answers one request, with status 200 and the envelope of API 3.0 like the cloud, unless the
+    /// [fault plan](Emulator::faults) has something else for it.
     ///
     /// The request needs what a request over the wire has: method, path and query, and the headers `Host`,
     /// `Content-Type`, `Authorization` and `X-TC-…`.
+    ///
+    /// # Errors
+    ///
+    /// When the fault plan leaves the request without an answer. That is told at once; how long to wait for nothing is
+    /// the caller's business.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        let Handled { outcome, executed, request_id } = self.outcome(&request);
+        outcome.into_result(executed, request_id)
+    }
+
+    /// Like [`exchange`](Emulator::exchange), for callers who plan no such faults: where there would be no answer, theirs
+    /// is empty and has status 504, or 502 for a connection that was cut.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.exchange(request).await.unwrap_or_else(|none| {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = match none.kind {
+                NoAnswerKind::Cut => StatusCode::BAD_GATEWAY,
+                NoAnswerKind::Timeout | NoAnswerKind::Hang => StatusCode::GATEWAY_TIMEOUT,
+            };
+            response
+        })
+    }
+
+    /// What comes of a request.
+    pub(crate) fn outcome(&self, request: &Request<Bytes>) -> Handled {
         let inner = &self.inner;
         let request_id = inner.request_ids.next();
-        inner.clock.advance(inner.settings.request_step);
+        inner.clock.advance(self.settings().request_step);
         let mut record = CallRecord {
             time: inner.clock.now(),
             service: String::new(),
@@ -120,12 +172,18 @@ impl Emulator {
             parameters: Value::Null,
             request_id: request_id.clone(),
             error: None,
+            executed: false,
+            fault: None,
         };
-        if let Some(path) = metadata::path(&request) {
-            let (path, instance) = (path.file.to_owned(), path.instance.map(str::to_owned));
-            return self.metadata(&path, instance.as_deref(), record);
+        if let Some(path) = metadata::path(request) {
+            let answer = self.metadata(path.file, path.instance, record);
+            return Handled { outcome: Outcome::Answer(answer), executed: true, request_id };
         }
-        let answer = self.answer(&request, &request_id, &mut record);
+        let answer = self.answer(request, &request_id, &mut record);
+        let answer = match &record.fault {
+            Some(Effect::Error { code, message }) => Err(ApiError::new(code.clone(), message.clone())),
+            _ => answer,
+        };
         if let Err(error) = &answer {
             record.error = Some(error.code.to_string());
         }
@@ -133,15 +191,20 @@ impl Emulator {
             service = record.service,
             action = record.action,
             error = record.error.as_deref(),
+            fault = ?record.fault,
             request_id,
             "answered"
         );
+        let answer = self.envelope(answer, request_id.clone());
+        let outcome = Outcome::of(record.fault.as_ref(), answer, inner.clock.time());
+        let executed = record.executed;
         inner.calls.record(record);
-        self.envelope(answer, request_id)
+        Handled { outcome, executed, request_id }
     }
 
     fn answer(&self, request: &Request<Bytes>, request_id: &str, record: &mut CallRecord) -> Result<Value, ApiError> {
         let inner = &self.inner;
+        let settings = self.settings();
         record.action = crate::request::header(request.headers(), "x-tc-action").unwrap_or_default().to_owned();
         let incoming = Incoming::read(request)?;
         let (api, action, secret_id) = match incoming.unsigned_target()? {
@@ -149,7 +212,7 @@ impl Emulator {
             None => {
                 let authorization = incoming.authorization()?;
                 let known = self.credentials(authorization.secret_id);
-                authorization.verify(&incoming.signed(), &known, &inner.clock, &inner.settings)?;
+                authorization.verify(&incoming.signed(), &known, &inner.clock, &settings)?;
                 let (api, action) = incoming.target(authorization.service)?;
                 (api, action, authorization.secret_id.to_owned())
             }
@@ -157,10 +220,26 @@ impl Emulator {
         record.service = api.service.to_owned();
         let region = incoming.region()?;
         record.region = region.map(str::to_owned);
+        if let Some(strike) = inner.faults.strike(api.service, action, region) {
+            let refusal = ApiError::struck(&strike.effect);
+            record.fault = Some(strike.effect);
+            if !strike.executed {
+                return Err(refusal);
+            }
+        }
+        access::check_permission(&settings, api.service, action)?;
+        if settings.rate_limits.are_on() {
+            let place = (api.service, action, region.unwrap_or_default());
+            self.world().state.buckets.take(&settings.rate_limits, place, inner.clock.time())?;
+        }
         let model = api.model()?;
         let (parameters, form) = incoming.parameters()?;
-        let parameters = validate::request(model, action, parameters, form)?;
-        record.parameters = parameters.clone();
+        let mut parameters = validate::request(model, action, parameters, form)?;
+        record.parameters = calls::masked(&parameters);
+        let shift = match record.fault {
+            Some(Effect::PageShift(by)) => page_shift::shift(&mut parameters, by),
+            _ => page_shift::shift(&mut parameters, settings.page_shift),
+        };
         let Some(action) = api.action(action) else {
             let message = format!(
                 "The emulator knows {action} of {} {} but has no behaviour for it yet.",
@@ -170,17 +249,20 @@ impl Emulator {
         };
         let region = match region {
             Some(region) => region,
-            None if action.anywhere => crate::zones::region(&inner.settings.region).map_or("", |region| region.name),
+            None if action.anywhere => crate::zones::region(&inner.region).map_or("", |region| region.name),
             None => return Err(ApiError::missing("X-TC-Region")),
         };
+        access::check_balance(&settings, api.service, action.name)?;
         let mut world = self.world();
         // Read under the lock, so that time does not run backwards from one call to the next.
         let now = inner.clock.time();
         world.settle(now);
         let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned(), secret_id };
-        let answer = (action.handler)(&mut world, &call)?;
+        let mut answer = world.perform(api.service, action.handler, &call)?;
+        page_shift::recount(&mut answer, shift);
+        record.executed = true;
         drop(world);
-        if inner.settings.check_responses {
+        if settings.check_responses {
             validate::response(model, action.name, &answer).map_err(|fault| {
                 ApiError::internal(format!("The emulator's answer does not fit the model: {fault}."))
             })?;
@@ -235,6 +317,82 @@ impl Emulator {
             response.headers_mut().insert(DATE, date);
         }
         response
+    }
+
+    /// The knobs as they stand.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.inner.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Turns knobs while the emulator runs: `change` is given a builder on which they stand as they are, and what it
+    /// makes of them holds from the next call. Faults that it adds join the plan.
+    ///
+    /// ```
+    /// # use qcloud_emulator::{Emulator, Quota};
+    /// # let emulator = Emulator::builder().build()?;
+    /// emulator.adjust(|knobs| knobs.quota(Quota::VpcsPerRegion, 1).sold_out_zone("ap-guangzhou-3"));
+    /// # Ok::<(), qcloud_emulator::StartError>(())
+    /// ```
+    ///
+    /// Address, clock, credentials, seed and region stay what they were at the start.
+    pub fn adjust(&self, change: impl FnOnce(Builder) -> Builder) {
+        let before = self.settings();
+        let Builder { settings, faults, .. } = change(Builder::turned((*before).clone()));
+        self.apply(settings);
+        for fault in faults {
+            self.inner.faults.add(fault);
+        }
+    }
+
+    /// Makes these the knobs, apart from those that a running emulator keeps.
+    pub(crate) fn apply(&self, mut settings: Settings) {
+        let mut world = self.world();
+        settings.seed = world.settings.seed;
+        settings.region.clone_from(&self.inner.region);
+        self.inner.calls.keep(settings.call_log);
+        let before = Arc::clone(&world.settings);
+        world.state.luck.renew(&before.task_failures, &settings.task_failures);
+        let settings = Arc::new(settings);
+        world.settings = Arc::clone(&settings);
+        world.open_journal(true, self.inner.clock.time());
+        *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> u64 {
+        self.inner.request_ids.given()
+    }
+
+    /// Begins anew, with the knobs and the faults of the start, an empty cloud and an empty call log. Only the clock goes
+    /// on from where it is.
+    pub fn reset(&self) {
+        let (settings, faults) = self.inner.start.clone();
+        let plan = Faults::new(settings.seed, faults).save();
+        let world = World::new(Arc::new(settings.clone())).state;
+        self.replace(settings, world, plan, 0, |_| {});
+        self.inner.calls.clear();
+    }
+
+    /// Puts another world in the place of this one, and other knobs and faults with it.
+    pub(crate) fn replace(
+        &self,
+        mut settings: Settings,
+        state: State,
+        faults: Plan,
+        requests: u64,
+        set_clock: impl FnOnce(&Clock),
+    ) {
+        let inner = &self.inner;
+        let mut world = self.world();
+        settings.region.clone_from(&inner.region);
+        inner.calls.keep(settings.call_log);
+        let settings = Arc::new(settings);
+        *world = World { state, settings: Arc::clone(&settings) };
+        *inner.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        inner.faults.restore(faults);
+        inner.request_ids.resume(requests);
+        set_clock(&inner.clock);
+        world.open_journal(true, inner.clock.time());
     }
 
     /// The credentials with this id: lasting ones, and one that STS or the metadata server gave.

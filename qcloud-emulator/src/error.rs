@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::fault::Effect;
+
 /// An error answer of the API: its code and the sentence that explains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -29,6 +31,20 @@ impl ApiError {
 
     pub(crate) fn in_use(message: impl Into<String>) -> Self {
         Self::new("ResourceInUse", message)
+    }
+
+    /// More calls than allowed.
+    pub(crate) fn throttled(message: impl Into<String>) -> Self {
+        Self::new("RequestLimitExceeded", message)
+    }
+
+    /// What the fault plan answers a call with that it does not let through; only of interest when there is an answer.
+    pub(crate) fn struck(effect: &Effect) -> Self {
+        match effect {
+            Effect::Error { code, message } => Self::new(code.clone(), message.clone()),
+            Effect::Throttle => Self::throttled("The emulator was told to throttle this call."),
+            _ => Self::internal("The emulator was told to break this call."),
+        }
     }
 
     /// A fault of the emulator itself: the message is meant for its developers.
@@ -62,3 +78,28 @@ pub enum StartError {
         source: std::io::Error,
     },
 }
+
+/// Why a saved state could not be restored, or a state not be saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It is no saved state of an emulator, or a damaged one.
+    #[error("this is no saved state of the emulator: {0}")]
+    Unreadable(String),
+    /// It was saved by a version that wrote another format.
+    #[error("the state has the format version {found}; this emulator reads version {known}")]
+    Version {
+        /// The version of the saved state.
+        found: u64,
+        /// The version that this emulator reads and writes.
+        known: u64,
+    },
+    /// The state could not be written.
+    #[error("the state could not be saved: {0}")]
+    Unwritable(String),
+}
+
+/// What is wrong with a configuration, and in which line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(crate) String);

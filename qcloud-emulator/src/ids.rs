@@ -86,6 +86,16 @@ impl RequestIds {
         Self { seed, given: AtomicU64::new(0) }
     }
 
+    /// How many were given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
+    }
+
+    /// Goes on after so many.
+    pub(crate) fn resume(&self, given: u64) {
+        self.given.store(given, Ordering::Relaxed);
+    }
+
     pub(crate) fn next(&self) -> String {
         let count = self.given.fetch_add(1, Ordering::Relaxed);
         let random = fastrand::Rng::with_seed(self.seed ^ 0x5851_f42d_4c95_7f2d).u64(..);

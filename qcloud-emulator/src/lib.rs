@@ -2,6 +2,8 @@
 // The answers with the most members are built by one `json!` each.
 #![recursion_limit = "256"]
 
+mod access;
+mod admin;
 mod api;
 mod auth;
 mod builder;
@@ -9,17 +11,30 @@ mod call;
 mod calls;
 mod cidr;
 mod clock;
+mod config;
+mod connection;
 mod credentials;
 mod data_path;
 mod emulator;
 mod error;
+mod exchange;
+mod fault;
+mod faults;
 mod ids;
+mod knobs;
 mod listing;
+mod luck;
 mod metadata;
 mod model;
+mod page_shift;
+mod patterns;
 mod query;
 mod quota;
+mod rates;
 mod request;
+mod rows;
+mod saved;
+mod seconds;
 mod server;
 mod settings;
 mod table;
@@ -27,6 +42,7 @@ mod tags;
 mod task;
 mod timeline;
 mod validate;
+mod visibility;
 mod world;
 mod zones;
 
@@ -43,11 +59,16 @@ pub use calls::{CallRecord, Calls};
 pub use cbs::BlockDevice;
 pub use clb::{LoadBalancing, ReachedTarget, TargetCondition};
 pub use clock::Clock;
+pub use config::Config;
 pub use credentials::Credential;
 pub use data_path::{NextHop, RouteKind, ServingRoute};
 pub use emulator::Emulator;
-pub use error::StartError;
+pub use error::{ConfigError, StartError, StateError};
+pub use exchange::{NoAnswer, NoAnswerKind};
+pub use fault::{Effect, Fault, When};
+pub use faults::{Faults, PlannedFault};
 pub use server::Server;
 pub use settings::{
     BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, SignatureTime, Task, UnknownIds,
 };
+pub use visibility::{Delay, Visibility};

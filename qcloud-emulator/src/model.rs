@@ -97,7 +97,6 @@ impl Model {
         self.actions.contains_key(action)
     }
 
-    #[cfg(test)]
     pub(crate) fn actions(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)
     }

@@ -1,10 +1,13 @@
 //! How much of everything there may be.
 
+use serde::{Deserialize, Serialize};
+
 /// Makes [`Quota`] from a table of its kinds, each with its limit.
 macro_rules! quotas {
     ($($(#[$doc:meta])* $name:ident = $limit:expr,)*) => {
         /// How much of something an account may have: [`Builder::quota`](crate::Builder::quota).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum Quota {
             $($(#[$doc])* $name,)*

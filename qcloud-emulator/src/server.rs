@@ -3,22 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use http::{Request, Response};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::admin;
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::connection;
 use crate::emulator::Emulator;
 use crate::error::StartError;
+use crate::faults::Faults;
 
-/// Bodies are read up to here, far beyond what the API takes, so that a client that sends too much can finish sending
-/// and read what was wrong.
-const READ_AT_MOST: usize = 64 * 1024 * 1024;
 /// How long [`Server::shutdown`] waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,26 +22,39 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Server {
     emulator: Emulator,
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    task: Option<JoinHandle<std::io::Result<()>>>,
+    admin: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
-    pub(crate) async fn start(emulator: Emulator, address: SocketAddr) -> Result<Self, StartError> {
-        let bound = async {
-            let listener = TcpListener::bind(address).await?;
-            let local = listener.local_addr()?;
-            Ok((listener, local))
+    pub(crate) async fn start(
+        emulator: Emulator,
+        address: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> Result<Self, StartError> {
+        // Both or none.
+        let (listener, local) = connection::bind(address).await?;
+        let admin = match admin {
+            Some(address) => Some(connection::bind(address).await?),
+            None => None,
         };
-        let (listener, local) = bound.await.map_err(|source| StartError::Bind { address, source })?;
-        let router = Router::new().fallback(answer).with_state(emulator.clone());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async {
-            // Either a signal or the sender gone: stop in both cases.
-            let _ = stopped.await;
-        });
-        let task = tokio::spawn(serving.into_future());
-        Ok(Self { emulator, address: local, stop: Some(stop), task: Some(task) })
+        let (stop, stopped) = watch::channel(false);
+        let (served, stopping) = (emulator.clone(), stopped.clone());
+        let mut tasks = vec![tokio::spawn(connection::serve(listener, stopped.clone(), move |request| {
+            let (emulator, stopping) = (served.clone(), stopping.clone());
+            async move { connection::api(&emulator, request, stopping).await }
+        }))];
+        let mut admin_address = None;
+        if let Some((listener, local)) = admin {
+            admin_address = Some(local);
+            let served = emulator.clone();
+            tasks.push(tokio::spawn(connection::serve(listener, stopped, move |request| {
+                let emulator = served.clone();
+                async move { admin::answer(&emulator, request).await }
+            })));
+        }
+        Ok(Self { emulator, address: local, admin: admin_address, stop, tasks })
     }
 
     /// Where it listens, such as `http://127.0.0.1:40123`.
@@ -57,6 +65,11 @@ impl Server {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the admin port listens, such as `http://127.0.0.1:40124`, if it was asked for.
+    pub fn admin_endpoint(&self) -> Option<String> {
+        self.admin.map(|address| format!("http://{address}"))
     }
 
     /// The emulator behind the port.
@@ -89,25 +102,20 @@ impl Server {
         self.emulator.calls()
     }
 
+    /// See [`Emulator::faults`].
+    pub fn faults(&self) -> &Faults {
+        self.emulator.faults()
+    }
+
     /// Stops listening and waits for the answers under way, five seconds at most.
-    pub async fn shutdown(mut self) {
-        self.stop.take();
-        if let Some(mut task) = self.task.take()
-            && tokio::time::timeout(PATIENCE, &mut task).await.is_err()
-        {
-            task.abort();
+    pub async fn shutdown(self) {
+        let Self { stop, tasks, .. } = self;
+        stop.send_replace(true);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for mut task in tasks {
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
-}
-
-async fn answer(State(emulator): State<Emulator>, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let response = match axum::body::to_bytes(body, READ_AT_MOST).await {
-        Ok(body) => emulator.handle(Request::from_parts(parts, body)).await,
-        Err(error) => {
-            let message = format!("The body could not be read: {error}. It may have at most 10 MiB.");
-            emulator.refuse("RequestSizeLimitExceeded", &message)
-        }
-    };
-    response.map(Body::from)
 }

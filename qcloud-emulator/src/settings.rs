@@ -3,11 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::fault::When;
+use crate::patterns::Actions;
 pub use crate::quota::Quota;
+use crate::rates::RateLimits;
+use crate::seconds;
 pub use crate::task::Task;
+use crate::visibility::Visibility;
 
 /// Which error an instance gives that is in the middle of another operation. The documentation allows all three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BusyInstance {
     /// `OperationDenied.InstanceOperationInProgress`.
@@ -21,7 +29,8 @@ pub enum BusyInstance {
 
 /// Which of its two families of error codes the container service uses. The documentation lists both for the same
 /// causes; where it lists one only, that one is used whatever this says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ClusterErrors {
     /// `InvalidParameter.CidrOutOfRouteTable`, `ResourceNotFound.RouteTableNotFound` and their like.
@@ -32,7 +41,8 @@ pub enum ClusterErrors {
 }
 
 /// What the `Describe…` actions of VPC do with ids that do not exist. Those of CVM leave them out, always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum UnknownIds {
     /// They are left out of the answer.
@@ -43,7 +53,8 @@ pub enum UnknownIds {
 }
 
 /// How CLB says that a load balancer, a listener or a rule does not exist. The cloud does it both ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum MissingBalancer {
     /// With a code of its own where the documentation of the action lists one, else with `InvalidParameter`.
@@ -56,7 +67,8 @@ pub enum MissingBalancer {
 }
 
 /// What new public IPv4 load balancers are reached by, unless `DynamicVip` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PublicAddress {
     /// A fixed address.
@@ -67,7 +79,8 @@ pub enum PublicAddress {
 }
 
 /// What `Limit`, `Offset` and `TotalCount` of `DescribeLoadBalancersDetail` count. The documentation leaves it open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DetailPages {
     /// Rows.
@@ -78,7 +91,8 @@ pub enum DetailPages {
 }
 
 /// Against which clock the age of a signature is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SignatureTime {
     /// A signature is fresh when it fits the emulator's clock or the machine's: a client whose clock is right keeps
@@ -91,23 +105,37 @@ pub enum SignatureTime {
     Unchecked,
 }
 
-/// All knobs.
-#[derive(Clone, Debug)]
+/// All knobs, as files and the admin port write them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) region: String,
     pub(crate) check_responses: bool,
+    #[serde(rename = "advance-per-request", with = "seconds")]
     pub(crate) request_step: Duration,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) visibility: Visibility,
+    /// By how many items lists change between two pages.
+    pub(crate) page_shift: i64,
+    /// What the account may not call, and the codes that say so.
+    pub(crate) denied: BTreeMap<Actions, String>,
+    pub(crate) insufficient_balance: bool,
+    #[serde(deserialize_with = "crate::luck::read")]
+    pub(crate) task_failures: BTreeMap<Task, When>,
     pub(crate) signature_time: SignatureTime,
+    #[serde(with = "seconds")]
     pub(crate) signature_age: Duration,
     pub(crate) busy_instance: BusyInstance,
     pub(crate) unknown_ids: UnknownIds,
     pub(crate) cluster_errors: ClusterErrors,
     /// The roles that can be assumed; any when there are none here.
     pub(crate) roles: Vec<String>,
+    #[serde(with = "seconds")]
     pub(crate) role_credential_life: Duration,
     pub(crate) metadata_instance: Option<String>,
     pub(crate) call_log: usize,
+    #[serde(with = "seconds::by_key")]
     pub(crate) task_durations: BTreeMap<Task, Duration>,
     pub(crate) quotas: BTreeMap<Quota, usize>,
     pub(crate) sold_out_zones: Vec<String>,
@@ -128,6 +156,12 @@ impl Default for Settings {
             region: "ap-guangzhou".to_owned(),
             check_responses: false,
             request_step: Duration::ZERO,
+            rate_limits: RateLimits::default(),
+            visibility: Visibility::default(),
+            page_shift: 0,
+            denied: BTreeMap::new(),
+            insufficient_balance: false,
+            task_failures: BTreeMap::new(),
             signature_time: SignatureTime::default(),
             signature_age: Duration::from_secs(300),
             busy_instance: BusyInstance::default(),

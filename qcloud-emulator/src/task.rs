@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Makes [`Task`] from a table of its kinds, each with its seconds, so that the lists of them cannot disagree.
 macro_rules! tasks {
     ($($(#[$doc:meta])* $name:ident = $seconds:expr,)*) => {
         /// Work that takes time in the cloud. How long it takes here is a knob:
         /// [`Builder::task_duration`](crate::Builder::task_duration).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum Task {
             $($(#[$doc])* $name,)*

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::clock::Time;
 use crate::ids::Ids;
-use crate::settings::Settings;
+use crate::luck::Luck;
+use crate::rates::Buckets;
+use crate::settings::{Settings, Task};
 use crate::timeline::Timeline;
+use crate::visibility::Journal;
 use crate::{cbs, clb, cvm, sts, tke, vpc};
 
 /// Everything that the emulator remembers.
@@ -29,6 +33,9 @@ pub(crate) struct State {
     pub(crate) metadata_instance: Option<String>,
     /// The networks between regions: they belong to none.
     pub(crate) ccns: vpc::ccns::Ccns,
+    pub(crate) luck: Luck,
+    pub(crate) journal: Journal,
+    pub(crate) buckets: Buckets,
 }
 
 /// One region: a world of its own.
@@ -58,6 +65,7 @@ pub(crate) struct Local<'a> {
     pub(crate) name: &'static str,
     pub(crate) region: &'a mut Region,
     pub(crate) ids: &'a mut Ids,
+    luck: &'a mut Luck,
     pub(crate) settings: &'a Settings,
     pub(crate) now: Time,
 }
@@ -70,6 +78,9 @@ impl World {
             sts: sts::State::default(),
             metadata_instance: settings.metadata_instance.clone(),
             ccns: vpc::ccns::Ccns::default(),
+            luck: Luck::default(),
+            journal: Journal::default(),
+            buckets: Buckets::default(),
         };
         Self { state, settings }
     }
@@ -82,16 +93,30 @@ impl World {
     /// The region of this name.
     pub(crate) fn local_at(&mut self, name: &'static str, now: Time) -> Local<'_> {
         let region = self.state.regions.entry(name.to_owned()).or_default();
-        Local { name, region, ids: &mut self.state.ids, settings: &self.settings, now }
+        Local { name, region, ids: &mut self.state.ids, luck: &mut self.state.luck, settings: &self.settings, now }
     }
 
     /// Lets everything happen that is due at `now`, in the order of its time.
     pub(crate) fn settle(&mut self, now: Time) {
-        let State { ids, regions, .. } = &mut self.state;
+        let State { ids, luck, journal, regions, .. } = &mut self.state;
+        let visibility = &self.settings.visibility;
         for (name, region) in regions {
             let name = crate::zones::region(name).map(|region| region.name).unwrap_or_default();
+            // The moment of what happened and is not in the journal yet.
+            let mut open: Option<Time> = None;
             while let Some((at, event)) = region.timeline.next_due(now) {
-                let mut local = Local { name, region: &mut *region, ids: &mut *ids, settings: &self.settings, now: at };
+                if let Some(before) = open.filter(|before| *before != at) {
+                    journal.look(visibility, (name, region), before);
+                }
+                open = Some(at);
+                let mut local = Local {
+                    name,
+                    region: &mut *region,
+                    ids: &mut *ids,
+                    luck: &mut *luck,
+                    settings: &self.settings,
+                    now: at,
+                };
                 match event {
                     Event::Cvm(event) => cvm::happen(&mut local, event),
                     Event::Tke(event) => tke::happen(&mut local, event),
@@ -100,11 +125,50 @@ impl World {
                     Event::Vpc(event) => vpc::happen(&mut local, event),
                 }
             }
+            if let Some(before) = open {
+                journal.look(visibility, (name, region), before);
+            }
         }
     }
 }
 
+impl Region {
+    /// The services that have a state of their own in each region.
+    pub(crate) const SERVICES: [&'static str; 5] = ["cvm", "vpc", "clb", "cbs", "tke"];
+
+    /// The state of a service as it is saved.
+    pub(crate) fn saved(&self, service: &str) -> Option<Value> {
+        let saved = match service {
+            "cvm" => serde_json::to_value(&self.cvm),
+            "vpc" => serde_json::to_value(&self.vpc),
+            "clb" => serde_json::to_value(&self.clb),
+            "cbs" => serde_json::to_value(&self.cbs),
+            "tke" => serde_json::to_value(&self.tke),
+            _ => return None,
+        };
+        saved.ok()
+    }
+
+    /// Replaces the state of a service.
+    pub(crate) fn load(&mut self, service: &str, saved: Value) -> Option<()> {
+        match service {
+            "cvm" => self.cvm = serde_json::from_value(saved).ok()?,
+            "vpc" => self.vpc = serde_json::from_value(saved).ok()?,
+            "clb" => self.clb = serde_json::from_value(saved).ok()?,
+            "cbs" => self.cbs = serde_json::from_value(saved).ok()?,
+            "tke" => self.tke = serde_json::from_value(saved).ok()?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
 impl Local<'_> {
+    /// Whether a task that begins is to fail, by the knob for that. To be asked once for each task.
+    pub(crate) fn fails(&mut self, task: Task) -> bool {
+        self.luck.fails(self.settings, task)
+    }
+
     /// Plans an event of this region.
     pub(crate) fn plan(&mut self, at: Time, event: Event) {
         self.region.timeline.plan(at, event);

@@ -4,6 +4,7 @@
 #[rustfmt::skip]
 mod generated;
 mod rates;
+mod tags;
 #[cfg(any(feature = "eip", feature = "eni", feature = "nat", feature = "task"))]
 pub mod wait;
 

@@ -2,6 +2,7 @@
 
 #[rustfmt::skip]
 mod generated;
+mod tags;
 #[cfg(any(feature = "cluster", feature = "node_pool"))]
 pub mod wait;
 

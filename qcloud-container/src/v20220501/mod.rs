@@ -2,6 +2,7 @@
 
 #[rustfmt::skip]
 mod generated;
+mod tags;
 #[cfg(feature = "node_pool_v2022")]
 pub mod wait;
 

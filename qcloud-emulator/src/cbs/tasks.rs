@@ -47,10 +47,21 @@ pub(crate) enum Event {
 /// What a task on a disk leads to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum End {
-    Attached { instance: String },
-    Detached { instance: String },
-    Grown { size: u64 },
-    RolledBack { snapshot: String, start: Option<String> },
+    Attached {
+        instance: String,
+    },
+    Detached {
+        instance: String,
+    },
+    Grown {
+        size: u64,
+    },
+    RolledBack {
+        snapshot: String,
+        start: Option<String>,
+    },
+    /// It failed: the disk is as before.
+    Failed(Box<Self>),
 }
 
 /// A number for a task, so that its end can be told from the ends of others.
@@ -81,6 +92,7 @@ pub(super) fn begin_from(here: &mut Local<'_>, from: Time, disk_id: &str, state:
         work.instance = Some(instance.clone());
     }
     let (to, number) = (work.to, work.number);
+    let end = if here.fails(task) { End::Failed(Box::new(end)) } else { end };
     if let Some(disk) = here.region.cbs.disks.get_mut(disk_id) {
         disk.state = state;
         disk.work = Some(work);
@@ -116,6 +128,11 @@ fn task_ends(here: &mut Local<'_>, disk_id: &str, number: u64, end: End) {
         End::Grown { size } => disk.size = size,
         End::Detached { instance } => mounts::take(here.region, disk_id, &instance),
         End::RolledBack { snapshot, start } => rollback::done(here, &snapshot, start.as_deref()),
+        End::Failed(end) => match *end {
+            End::Attached { instance } => mounts::take(here.region, disk_id, &instance),
+            End::RolledBack { snapshot, .. } => rollback::done(here, &snapshot, None),
+            End::Detached { .. } | End::Grown { .. } | End::Failed(_) => {}
+        },
     }
     if let Some(disk) = here.region.cbs.disks.get_mut(disk_id) {
         disk.state = disk.resting_state();

@@ -94,6 +94,7 @@ pub(super) fn begin(here: &mut Local<'_>, call: &Call, task: Task, outcome: Outc
         group.task = Some(id.clone());
     }
     let fault = fault.or_else(|| told_to_fail(here, call.action));
+    let fault = fault.or_else(|| here.fails(task).then(|| "The task failed: the emulator was told so.".to_owned()));
     let record = TaskRecord { id: id.clone(), progress: Progress::Running, balancers, fault, outcome: Some(outcome) };
     here.region.clb.tasks.insert(id.clone(), record);
     let at = here.now.after(here.settings.duration(task));

@@ -34,7 +34,8 @@ pub(super) fn launch(
         let id = instance.id.clone();
         here.region.cvm.instances.insert(id.clone(), instance);
         vpc::make_primary(here, &id);
-        lifecycle::plan(here, &id, Task::InstanceBoot, Outcome::Becomes(State::Running), &call.request_id);
+        let boot = (Task::InstanceBoot, Outcome::Becomes(State::Running), State::LaunchFailed);
+        lifecycle::plan(here, &id, boot, &call.request_id);
     }
     Ok(ids)
 }

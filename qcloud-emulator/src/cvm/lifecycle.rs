@@ -26,14 +26,22 @@ pub(crate) struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Outcome {
     Becomes(State),
+    /// It failed, and the instance is in this state.
+    Fails(State),
     /// A prepaid instance goes to the recycle bin.
     IsIsolated,
     IsGone,
     IsGoneWithPrepaidDisks,
 }
 
-/// Plans the end of an operation.
-pub(super) fn plan(here: &mut Local<'_>, instance: &str, task: Task, outcome: Outcome, request_id: &str) {
+/// Plans the end of an operation. One that fails leaves the instance in the state `before`.
+pub(super) fn plan(
+    here: &mut Local<'_>,
+    instance: &str,
+    (task, outcome, before): (Task, Outcome, State),
+    request_id: &str,
+) {
+    let outcome = if here.fails(task) { Outcome::Fails(before) } else { outcome };
     let at = here.now.after(here.settings.duration(task));
     let event = Event { instance: instance.to_owned(), request_id: request_id.to_owned(), outcome };
     here.plan(at, WorldEvent::Cvm(event));
@@ -48,6 +56,10 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
     instance.operation.state = "SUCCESS".to_owned();
     match event.outcome {
         Outcome::Becomes(state) => instance.state = state,
+        Outcome::Fails(state) => {
+            instance.state = state;
+            instance.operation.state = "FAILED".to_owned();
+        }
         Outcome::IsIsolated => {
             instance.state = State::Shutdown;
             instance.isolated = true;
@@ -114,6 +126,7 @@ pub(super) fn operate(
     let ids: Vec<String> = instances.into_iter().map(|instance| instance.id.clone()).collect();
     for id in ids {
         let Some(instance) = here.region.cvm.instances.get_mut(&id) else { continue };
+        let before = instance.state;
         let (state, task, outcome) = begin(instance);
         instance.state = state;
         instance.operation = Operation {
@@ -121,7 +134,7 @@ pub(super) fn operate(
             state: "OPERATING".to_owned(),
             request_id: call.request_id.clone(),
         };
-        plan(here, &id, task, outcome, &call.request_id);
+        plan(here, &id, (task, outcome, before), &call.request_id);
     }
     Ok(json!({}))
 }

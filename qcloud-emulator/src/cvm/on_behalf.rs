@@ -76,10 +76,11 @@ pub(crate) fn boots_at(here: &Local<'_>) -> Time {
 fn begin(here: &mut Local<'_>, id: &str, action: &str, (state, task, outcome): (State, Task, Outcome)) {
     let request_id = here.ids.new_uuid();
     let Some(instance) = here.region.cvm.instances.get_mut(id) else { return };
+    let before = instance.state;
     instance.state = state;
     instance.operation =
         Operation { action: action.to_owned(), state: "OPERATING".to_owned(), request_id: request_id.clone() };
-    lifecycle::plan(here, id, task, outcome, &request_id);
+    lifecycle::plan(here, id, (task, outcome, before), &request_id);
 }
 
 /// Destroys an instance, whatever it is doing.

@@ -98,13 +98,19 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
 }
 
 fn node_is_ready(here: &mut Local<'_>, cluster: &str, id: &str, joined: Time) {
-    let instance = here.region.cvm.instances.get(id).map(|instance| instance.state);
-    let Some(cluster) = here.region.tke.clusters.get_mut(cluster) else { return };
-    let Some(node) = cluster.nodes.get_mut(id) else { return };
-    if node.created != joined || node.state != NodeState::Initializing {
+    let clusters = &here.region.tke.clusters;
+    let node = clusters.get(cluster).and_then(|cluster| cluster.nodes.get(id));
+    if node.is_none_or(|node| node.created != joined || node.state != NodeState::Initializing) {
         return;
     }
-    if instance == Some(InstanceState::Running) {
+    let instance = here.region.cvm.instances.get(id).map(|instance| instance.state);
+    let failed = here.fails(Task::NodeInitialize);
+    let cluster = here.region.tke.clusters.get_mut(cluster);
+    let Some(node) = cluster.and_then(|cluster| cluster.nodes.get_mut(id)) else { return };
+    if failed {
+        node.state = NodeState::Failed;
+        node.reason = "The initialization failed: the emulator was told so.".to_owned();
+    } else if instance == Some(InstanceState::Running) {
         node.state = NodeState::Running;
         node.reason.clear();
     } else {

@@ -37,6 +37,8 @@ pub(super) enum Step {
     Moved(String),
     /// The interface leaves its instance for another one.
     HandedOver(Attachment, Time),
+    /// The work failed; this makes it undone.
+    Undone(Box<Self>),
 }
 
 /// Plans the end of work that begins now.
@@ -48,8 +50,18 @@ pub(super) fn plan(here: &mut Local<'_>, call: &Call, id: &str, task: Task, step
 pub(super) fn plan_after(here: &mut Local<'_>, call: &Call, id: &str, (begins, task): (Time, Task), step: Step) {
     let ends = begins.after(here.settings.duration(task));
     begin_task(here, call, id, ends);
+    let step = if here.fails(task) { failed(task) } else { step };
     let event = Ended { interface: id.to_owned(), task: call.request_id.clone(), step };
     here.plan(ends, WorldEvent::Vpc(super::Event::Interface(event)));
+}
+
+/// What work leads to that fails: the interface is as before.
+fn failed(task: Task) -> Step {
+    Step::Undone(Box::new(match task {
+        Task::InterfaceCreate => Step::Deleted,
+        Task::InterfaceAttach => Step::Detached,
+        _ => Step::Ready,
+    }))
 }
 
 /// Lets work come to its end.
@@ -59,7 +71,15 @@ pub(super) fn happen(here: &mut Local<'_>, event: Ended) {
         return;
     }
     interface.task = None;
-    match event.step.clone() {
+    let step = match event.step.clone() {
+        Step::Undone(step) => {
+            here.region.vpc.tasks.fail(&event.task, "The emulator was told to let it fail.");
+            *step
+        }
+        step => step,
+    };
+    match step {
+        Step::Undone(_) => {}
         Step::Ready => {
             interface.state = State::Available;
             for address in interface.addresses.iter_mut().filter(|address| address.state == AddressState::Pending) {

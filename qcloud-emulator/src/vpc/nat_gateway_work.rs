@@ -31,11 +31,14 @@ enum Outcome {
     /// It is available, without these elastic IPs.
     Without(Vec<String>),
     Gone,
+    /// It failed: the gateway is as before, or gone when it was to be made.
+    Failed(bool),
 }
 
 fn plan(here: &mut Local<'_>, call: &Call, id: &str, (state, task): (State, Task), outcome: Outcome) {
     let ends = here.now.after(here.settings.duration(task));
     Tasks::begin(here, call, id, ends);
+    let outcome = if here.fails(task) { Outcome::Failed(task == Task::NatGatewayCreate) } else { outcome };
     if let Some(gateway) = here.region.vpc.nat_gateways.get_mut(id) {
         gateway.state = state;
         gateway.task = Some(call.request_id.clone());
@@ -52,7 +55,15 @@ pub(super) fn happen(here: &mut Local<'_>, event: Ended) {
     }
     gateway.task = None;
     gateway.state = State::Available;
-    match event.outcome {
+    let outcome = match event.outcome {
+        Outcome::Failed(gone) => {
+            here.region.vpc.tasks.fail(&event.task, "The emulator was told to let it fail.");
+            if gone { Outcome::Gone } else { Outcome::Available }
+        }
+        outcome => outcome,
+    };
+    match outcome {
+        Outcome::Failed(_) => {}
         Outcome::Available => {
             for id in gateway.elastic_ips.clone() {
                 if let Some(elastic) = here.region.vpc.elastic_ips.get_mut(&id) {

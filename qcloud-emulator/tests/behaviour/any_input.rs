@@ -1,18 +1,39 @@
 //! Whatever is thrown at the emulator, it answers with the envelope and goes on.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
 use http::Request;
 use proptest::prelude::*;
 use qcloud_emulator::{Emulator, implemented_actions};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::caller::Caller;
 use crate::client::{Client, Unsent, answer, builder, client, text};
 
 /// `handle` never waits for anything, so any executor does.
 fn now<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// How many cases each property is tried with: so many, times `QCLOUD_FUZZ` when that is set.
+fn cases(count: u32) -> ProptestConfig {
+    let times = std::env::var("QCLOUD_FUZZ").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count.saturating_mul(times)) }
+}
+
+/// Counts a case, and tells when it was the last one, past the test's captured output.
+fn tally(property: &'static str, count: u32) {
+    static RAN: Mutex<BTreeMap<&str, u32>> = Mutex::new(BTreeMap::new());
+    let mut ran = RAN.lock().unwrap();
+    let ran = ran.entry(property).or_default();
+    *ran += 1;
+    let all = cases(count).cases;
+    if *ran == all {
+        let _ = writeln!(std::io::stderr(), "any_input: {property}: {all} cases ran");
+    }
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -34,7 +55,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn unsigned_bytes(
@@ -49,6 +70,7 @@ proptest! {
         ),
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
+        tally("unsigned_bytes", 512);
         let mut request = Request::builder().method(method.as_str()).uri(uri);
         for (name, value) in headers {
             if let Ok(value) = http::HeaderValue::from_bytes(&value) {
@@ -63,6 +85,7 @@ proptest! {
 
     #[test]
     fn malformed_authorizations(text in "TC3-HMAC-SHA256 \\PC{0,80}") {
+        tally("malformed_authorizations", 512);
         let client = client();
         let mut request = client.unsent("cvm", "DescribeZones", json!({})).signed();
         if let Ok(value) = text.parse() {
@@ -73,6 +96,7 @@ proptest! {
 
     #[test]
     fn signed_bodies_of_any_bytes(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        tally("signed_bodies_of_any_bytes", 512);
         let client = client();
         let request = Unsent { body, ..client.unsent("cvm", "DescribeInstances", json!({})) };
         let _ = answer(&now(client.send(request)));
@@ -80,6 +104,7 @@ proptest! {
 
     #[test]
     fn signed_queries_of_any_text(query in "[a-zA-Z0-9=&.%+]{0,120}") {
+        tally("signed_queries_of_any_text", 512);
         let client = client();
         let request = client.unsent("cvm", "DescribeInstances", json!({})).get(&query);
         let _ = answer(&now(client.send(request)));
@@ -87,6 +112,7 @@ proptest! {
 
     #[test]
     fn any_json_for_any_action(parameters in json_value(), pick in any::<prop::sample::Index>()) {
+        tally("any_json_for_any_action", 512);
         let actions = implemented_actions();
         let (service, version, action) = actions[pick.index(actions.len())];
         let client = client();
@@ -96,15 +122,67 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(cases(512))]
+
+    #[test]
+    fn configurations_of_any_text(text in "(\\[\\[?(settings|faults|settings.quotas|credentials)\\]?\\]\n)?([a-z-]{1,16} = (\"[a-z:*]{0,9}\"|-?[0-9]{1,20}(\\.[0-9])?|\\{\\}|\\[\\]|true)\n){0,4}\\PC{0,20}") {
+        tally("configurations_of_any_text", 512);
+        let _ = qcloud_emulator::Config::from_toml(&text);
+    }
+
+    /// A saved state with one value in it replaced: it is refused, or the emulator goes on with it.
+    #[test]
+    fn saved_states_that_were_tampered_with(place in any::<prop::sample::Index>(), value in json_value()) {
+        tally("saved_states_that_were_tampered_with", 512);
+        let mut saved = SAVED.clone();
+        let count = places(&mut saved, &mut |_| {});
+        let mut left = place.index(count);
+        places(&mut saved, &mut |found| {
+            if left == 0 {
+                *found = value.clone();
+            }
+            left = left.wrapping_sub(1);
+        });
+        let client = client();
+        if client.emulator.restore(&saved.to_string()).is_ok() {
+            now(Caller::new(1).try_out(&client, 5));
+            let _ = client.emulator.save();
+        }
+    }
+}
+
+/// The saved state of a world in which some things have happened.
+static SAVED: LazyLock<Value> = LazyLock::new(|| {
+    let client = Client::of(builder().fault(qcloud_emulator::Fault::cut().on("DeleteVpc")));
+    now(async {
+        let network = client.network().await;
+        client.running(&network, 2).await;
+        Caller::new(5).play(&client, 60, |_| true).await;
+    });
+    serde_json::from_str(&client.emulator.save().unwrap()).unwrap()
+});
+
+/// Visits every value in a value, and counts them.
+fn places(value: &mut Value, visit: &mut impl FnMut(&mut Value)) -> usize {
+    visit(value);
+    1 + match value {
+        Value::Array(items) => items.iter_mut().map(|item| places(item, visit)).sum::<usize>(),
+        Value::Object(members) => members.values_mut().map(|member| places(member, visit)).sum(),
+        _ => 0,
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
 
     /// Parameters of the right types with odd values, in a world that has resources, one call after another. Answers
     /// are held against the model, and an `InternalError` fails.
     #[test]
     fn plausible_calls_in_any_order(seed in any::<u64>()) {
+        tally("plausible_calls_in_any_order", 64);
         now(async {
             let client = Client::of(builder().seed(seed));
-            let mut caller = Caller { random: fastrand::Rng::with_seed(seed), known: words() };
+            let mut caller = Caller::new(seed);
             caller.play(&client, 60, |_| true).await;
         });
     }
@@ -112,9 +190,10 @@ proptest! {
     /// The same with the container service alone, in a world that has clusters.
     #[test]
     fn plausible_calls_on_clusters(seed in any::<u64>()) {
+        tally("plausible_calls_on_clusters", 64);
         now(async {
             let client = Client::of(builder().seed(seed));
-            let mut caller = Caller { random: fastrand::Rng::with_seed(seed), known: words() };
+            let mut caller = Caller::new(seed);
             let network = client.network().await;
             let cluster = client.cluster(&network.0).await;
             let nodes = client.nodes(&cluster, &network, 2).await;
@@ -131,163 +210,5 @@ proptest! {
             }
             caller.play(&client, 80, |service| service == "tke").await;
         });
-    }
-}
-
-fn model(service: &str, version: &str) -> Option<&'static Value> {
-    static CVM: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/cvm-2017-03-12.json")).unwrap());
-    static VPC: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/vpc-2017-03-12.json")).unwrap());
-    static TKE_2018: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2018-05-25.json")).unwrap());
-    static TKE_2022: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/tke-2022-05-01.json")).unwrap());
-    static STS: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../src/sts/model.json")).unwrap());
-    static CBS: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/cbs-2017-03-12.json")).unwrap());
-    static CLB: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../models/clb-2018-03-17.json")).unwrap());
-    match (service, version) {
-        ("cbs", _) => Some(&CBS),
-        ("clb", _) => Some(&CLB),
-        ("cvm", _) => Some(&CVM),
-        ("vpc", _) => Some(&VPC),
-        ("tke", "2018-05-25") => Some(&TKE_2018),
-        ("tke", _) => Some(&TKE_2022),
-        ("sts", _) => Some(&STS),
-        _ => None,
-    }
-}
-
-fn words() -> Vec<String> {
-    let words = [
-        "",
-        "true",
-        "20",
-        "0",
-        "10.0.0.0/16",
-        "10.0.1.0/24",
-        "192.168.0.0/24",
-        "10.0.1.9",
-        "2402:4e00::/32",
-        "ap-guangzhou-3",
-        "ap-guangzhou-4",
-        "img-487zeit5",
-        "S5.LARGE8",
-        "PREPAID",
-        "POSTPAID_BY_HOUR",
-        "NORMAL_CVM",
-        "NAT",
-        "ACCEPT",
-        "TCP",
-        "80",
-        "ALL",
-        "zone",
-        "vpc-id",
-        "instance-state",
-        "tag:a",
-        "tag-key",
-        "instance",
-        "web-{R:9}",
-        "{",
-        "未命名",
-        "DEFAULT",
-        "OPEN",
-        "INTERNAL",
-        "HTTP",
-        "TARGETGROUP-V2",
-        "v2",
-        "NODE",
-        "/",
-        "lb-00000000",
-        "ins-00000000",
-        "vpc-00000000",
-        "MANAGED_CLUSTER",
-        "172.20.0.0/16",
-        "terminate",
-        "Native",
-        "{\"MinSize\": 0, \"MaxSize\": 3, \"SubnetIds\": []}",
-        "qcs::cam::uin/1:roleName/r",
-        "disk-00000000",
-        "CLOUD_PREMIUM",
-        "CLOUD_HSSD",
-        "DATA_DISK",
-        "ENCRYPT",
-        "disk-state",
-        "2026-01-05T00:00:00Z",
-        "2026-05-05 00:00:00",
-    ];
-    words.map(str::to_owned).to_vec()
-}
-
-/// Makes up parameters, mostly from what it has seen in answers.
-struct Caller {
-    random: fastrand::Rng,
-    known: Vec<String>,
-}
-
-impl Caller {
-    /// Makes so many calls of actions of the services that pass, and lets time pass between them.
-    async fn play(&mut self, client: &Client, calls: usize, wanted: impl Fn(&str) -> bool) {
-        let actions: Vec<_> = implemented_actions()
-            .into_iter()
-            .filter(|(service, version, _)| wanted(service) && model(service, version).is_some())
-            .collect();
-        for _ in 0..calls {
-            let (service, version, action) = actions[self.random.usize(..actions.len())];
-            let model = model(service, version).unwrap();
-            let input = text(&model["actions"][action]["input"]);
-            let parameters = self.object(model, &input, 0);
-            let request = Unsent { version: version.to_owned(), ..client.unsent(service, action, parameters) };
-            if let Ok(answer) = answer(&client.send(request).await) {
-                self.learn(&answer);
-            }
-            client.pass(self.random.u64(..3));
-        }
-    }
-
-    fn object(&mut self, model: &Value, name: &str, depth: usize) -> Value {
-        let mut object = Map::new();
-        for member in model["objects"][name].as_array().unwrap() {
-            let wanted = member["required"] == true || self.random.u8(..4) == 0;
-            if wanted && depth < 4 {
-                object.insert(text(&member["name"]), self.member(model, member, depth));
-            }
-        }
-        Value::Object(object)
-    }
-
-    fn member(&mut self, model: &Value, member: &Value, depth: usize) -> Value {
-        if let Some(list) = member["list"].as_str() {
-            let count = [0, 1, 1, 1, 2, 3][self.random.usize(..6)];
-            return (0..count).map(|_| self.kind(model, list, depth)).collect();
-        }
-        match member["object"].as_str() {
-            Some(object) => self.object(model, object, depth + 1),
-            None => self.kind(model, &text(&member["type"]), depth),
-        }
-    }
-
-    fn kind(&mut self, model: &Value, kind: &str, depth: usize) -> Value {
-        match kind {
-            "int64" => json!([0, 1, 2, 20, 100, -1, i64::MAX, i64::MIN][self.random.usize(..8)]),
-            "uint64" => json!([0, 1, 2, 20, 100, u64::MAX][self.random.usize(..6)]),
-            "float" => json!([0.0, 1.5, -1.0][self.random.usize(..3)]),
-            "bool" => json!(self.random.bool()),
-            "string" | "datetime" | "datetime_iso" | "date" => json!(self.known[self.random.usize(..self.known.len())]),
-            object => self.object(model, object, depth + 1),
-        }
-    }
-
-    /// Remembers the ids and addresses of an answer.
-    fn learn(&mut self, answer: &Value) {
-        match answer {
-            Value::String(text) if text.len() < 40 && self.known.len() < 200 => self.known.push(text.clone()),
-            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
-            Value::Object(members) => members.values().for_each(|member| self.learn(member)),
-            _ => {}
-        }
     }
 }

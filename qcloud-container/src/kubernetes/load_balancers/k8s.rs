@@ -89,6 +89,18 @@ impl From<&core::Node> for Node {
     }
 }
 
+// The list became optional in Kubernetes 1.36.
+k8s_openapi::k8s_if_le_1_35! {
+    fn endpoints_of(slice: &EndpointSlice) -> &[k8s_openapi::api::discovery::v1::Endpoint] {
+        &slice.endpoints
+    }
+}
+k8s_openapi::k8s_if_ge_1_36! {
+    fn endpoints_of(slice: &EndpointSlice) -> &[k8s_openapi::api::discovery::v1::Endpoint] {
+        slice.endpoints.as_deref().unwrap_or_default()
+    }
+}
+
 impl Endpoint {
     /// The pods of the slices of one Service. Slices of addresses that are host names have none.
     pub fn from_slices<'s>(slices: impl IntoIterator<Item = &'s EndpointSlice>) -> Vec<Self> {
@@ -100,7 +112,7 @@ impl Endpoint {
                 .flatten()
                 .filter_map(|port| Some((port.name.clone().unwrap_or_default(), port_number(port.port?)?)))
                 .collect();
-            for endpoint in &slice.endpoints {
+            for endpoint in endpoints_of(slice) {
                 // All addresses of one endpoint are the same pod; consumers take the first.
                 let Some(address) = endpoint.addresses.first().and_then(|address| address.parse().ok()) else {
                     continue;

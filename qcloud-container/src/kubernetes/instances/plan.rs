@@ -1,0 +1,213 @@
+//! What a lookup means for a node object: pure, for controllers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Instance, Lookup, NodeAddress};
+use crate::kubernetes::{ErrorKind, ProviderError, Result};
+
+/// The taint of a node that no cloud controller has seen yet.
+pub const UNINITIALIZED_TAINT: &str = "node.cloudprovider.kubernetes.io/uninitialized";
+/// The taint of a node whose machine is shut down.
+pub const SHUTDOWN_TAINT: &str = "node.cloudprovider.kubernetes.io/shutdown";
+
+/// What matters of a node object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeRecord {
+    /// `spec.providerID`.
+    pub provider_id: Option<String>,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// The keys of all taints.
+    pub taints: BTreeSet<String>,
+    /// Internal and external addresses of the status.
+    pub addresses: Vec<NodeAddress>,
+    /// The annotation `alpha.kubernetes.io/provided-node-ip`.
+    pub provided_address: Option<IpAddr>,
+    /// Whether the node says that it is ready.
+    pub ready: bool,
+}
+
+/// A change of a node object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeOp {
+    /// Set `spec.providerID`; it can't be changed any more after that.
+    SetProviderId(String),
+    /// Set a label.
+    SetLabel(String, String),
+    /// Replace the internal and external addresses of the status; a host name stays.
+    SetAddresses(Vec<NodeAddress>),
+    /// Add a taint that keeps new pods away.
+    AddTaint(&'static str),
+    /// Remove a taint.
+    RemoveTaint(&'static str),
+    /// Delete the node: its machine is proven not to exist.
+    Delete,
+}
+
+/// What to change of a node after a lookup of its machine. Planning again after applying gives nothing.
+///
+/// A node that is ready is never deleted: its kubelet lives, so the machine does, whatever the cloud says.
+///
+/// # Errors
+/// When nobody can say whether the machine exists, when it is not far enough, or when the node and the cloud contradict
+/// each other: the provider id names another machine, or the address that the kubelet was given is none of the machine's.
+pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> {
+    let instance = match lookup {
+        Lookup::Found(instance) => instance,
+        Lookup::NotFound(_) if node.ready => {
+            return Err(ProviderError::new(ErrorKind::Conflict, "the node is ready, but its machine can't be found"));
+        }
+        Lookup::NotFound(_) => return Ok(vec![NodeOp::Delete]),
+        Lookup::Unknown(error) => return Err(error),
+    };
+    let mut ops = Vec::new();
+    if instance.state.is_shutdown() && !node.ready {
+        if !node.taints.contains(SHUTDOWN_TAINT) {
+            ops.push(NodeOp::AddTaint(SHUTDOWN_TAINT));
+        }
+    } else if node.taints.contains(SHUTDOWN_TAINT) {
+        ops.push(NodeOp::RemoveTaint(SHUTDOWN_TAINT));
+    }
+    if instance.addresses.is_empty() {
+        if node.taints.contains(UNINITIALIZED_TAINT) {
+            let message = format!("the machine {} has no address yet", instance.id);
+            return Err(ProviderError::pending(message, Duration::from_secs(5)));
+        }
+        return Ok(ops);
+    }
+    if let Some(given) = node.provided_address
+        && !instance.addresses.iter().any(|address| address.address == given)
+    {
+        let message = format!("the kubelet was given the address {given}, which the machine {} lacks", instance.id);
+        return Err(ProviderError::new(ErrorKind::Conflict, message));
+    }
+    if node.taints.contains(UNINITIALIZED_TAINT) {
+        ops.extend(initialize(node, &instance));
+    }
+    if node.addresses != instance.addresses {
+        ops.push(NodeOp::SetAddresses(instance.addresses));
+    }
+    Ok(ops)
+}
+
+fn initialize(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
+    let mut ops = Vec::new();
+    if node.provider_id.as_ref().is_none_or(String::is_empty) {
+        ops.push(NodeOp::SetProviderId(instance.provider_id.clone()));
+    }
+    let ours = [
+        ("node.kubernetes.io/instance-type", &instance.instance_type),
+        ("beta.kubernetes.io/instance-type", &instance.instance_type),
+        ("topology.kubernetes.io/zone", &instance.zone),
+        ("failure-domain.beta.kubernetes.io/zone", &instance.zone),
+        ("topology.kubernetes.io/region", &instance.region),
+        ("failure-domain.beta.kubernetes.io/region", &instance.region),
+    ];
+    for (name, value) in ours {
+        if !value.is_empty() && node.labels.get(name) != Some(value) {
+            ops.push(NodeOp::SetLabel(name.to_owned(), value.clone()));
+        }
+    }
+    // Kubernetes' own domains are not a provider's to write, and what someone has set stays.
+    let further = instance.labels.iter().filter(|(name, _)| {
+        let domain = name.split('/').next().unwrap_or_default();
+        let reserved = ["k8s.io", "kubernetes.io"]
+            .iter()
+            .any(|own| domain == *own || domain.strip_suffix(own).is_some_and(|rest| rest.ends_with('.')));
+        !reserved && !node.labels.contains_key(*name)
+    });
+    ops.extend(further.map(|(name, value)| NodeOp::SetLabel(name.clone(), value.clone())));
+    ops.push(NodeOp::RemoveTaint(UNINITIALIZED_TAINT));
+    ops
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubernetes::instances::{Absence, AddressKind, InstanceState};
+    use proptest::prelude::*;
+
+    fn instance(state: InstanceState) -> Instance {
+        let mut instance = Instance::new("m-1", "test:///z/m-1");
+        instance.instance_type = "small".to_owned();
+        instance.zone = "z-1".to_owned();
+        instance.region = "z".to_owned();
+        instance.state = state;
+        instance.addresses = vec![NodeAddress { kind: AddressKind::Internal, address: "10.0.0.1".parse().unwrap() }];
+        instance.labels.insert("example.com/id".to_owned(), "m-1".to_owned());
+        instance.labels.insert("x.kubernetes.io/id".to_owned(), "m-1".to_owned());
+        instance
+    }
+
+    fn apply(node: &mut NodeRecord, op: NodeOp) {
+        match op {
+            NodeOp::SetProviderId(id) => node.provider_id = Some(id),
+            NodeOp::SetLabel(name, value) => drop(node.labels.insert(name, value)),
+            NodeOp::SetAddresses(addresses) => node.addresses = addresses,
+            NodeOp::AddTaint(taint) => drop(node.taints.insert(taint.to_owned())),
+            NodeOp::RemoveTaint(taint) => drop(node.taints.remove(taint)),
+            NodeOp::Delete => panic!("deleted"),
+        }
+    }
+
+    #[test]
+    fn a_new_node_gets_all_that_is_known_and_loses_its_taint_last() {
+        let mut node = NodeRecord::default();
+        node.taints.insert(UNINITIALIZED_TAINT.to_owned());
+        let ops = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap();
+        assert_eq!(ops[0], NodeOp::SetProviderId("test:///z/m-1".to_owned()));
+        assert!(ops.contains(&NodeOp::SetLabel("topology.kubernetes.io/zone".to_owned(), "z-1".to_owned())));
+        assert!(ops.contains(&NodeOp::SetLabel("example.com/id".to_owned(), "m-1".to_owned())));
+        assert!(!ops.iter().any(|op| matches!(op, NodeOp::SetLabel(name, _) if name.starts_with("x."))));
+        assert!(ops.contains(&NodeOp::RemoveTaint(UNINITIALIZED_TAINT)));
+    }
+
+    #[test]
+    fn only_a_proven_absence_deletes_and_never_a_ready_node() {
+        let mut node = NodeRecord::default();
+        assert_eq!(plan(&node, Lookup::NotFound(Absence::NeverRan)).unwrap(), [NodeOp::Delete]);
+        let doubt = ProviderError::new(ErrorKind::Unavailable, "no answer");
+        assert_eq!(plan(&node, Lookup::Unknown(doubt)).unwrap_err().kind(), ErrorKind::Unavailable);
+        node.ready = true;
+        assert_eq!(plan(&node, Lookup::NotFound(Absence::NeverRan)).unwrap_err().kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_machine_without_address_keeps_the_taint() {
+        let mut node = NodeRecord::default();
+        node.taints.insert(UNINITIALIZED_TAINT.to_owned());
+        let mut pending = instance(InstanceState::Pending);
+        pending.addresses.clear();
+        assert_eq!(plan(&node, Lookup::Found(pending)).unwrap_err().kind(), ErrorKind::Pending);
+    }
+
+    #[test]
+    fn an_address_that_the_machine_lacks_is_refused() {
+        let node = NodeRecord { provided_address: Some("10.9.9.9".parse().unwrap()), ..NodeRecord::default() };
+        let error = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    proptest! {
+        #[test]
+        fn planning_again_gives_nothing(
+            state in prop::sample::select(vec![
+                InstanceState::Pending, InstanceState::Running, InstanceState::Stopping, InstanceState::Stopped,
+                InstanceState::SetAside, InstanceState::Terminating,
+            ]),
+            uninitialized: bool, shutdown: bool, ready: bool, known: bool,
+        ) {
+            let mut node = NodeRecord { ready, ..NodeRecord::default() };
+            if uninitialized { node.taints.insert(UNINITIALIZED_TAINT.to_owned()); }
+            if shutdown { node.taints.insert(SHUTDOWN_TAINT.to_owned()); }
+            if known { node.provider_id = Some("test:///z/m-1".to_owned()); }
+            for op in plan(&node, Lookup::Found(instance(state))).unwrap() { apply(&mut node, op); }
+            prop_assert_eq!(plan(&node, Lookup::Found(instance(state))).unwrap(), []);
+            prop_assert_eq!(node.taints.contains(SHUTDOWN_TAINT), state.is_shutdown() && !ready);
+        }
+    }
+}

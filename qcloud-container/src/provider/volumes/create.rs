@@ -1,0 +1,258 @@
+//! Making disks: once, however often it is asked for.
+
+use std::time::Duration;
+
+use qcloud_cbs::model::{
+    BindAutoSnapshotPolicy, CreateDisks, DescribeDisks, Disk, DiskEncryption, DiskType, Filter, Placement,
+    SnapshotState,
+};
+
+use super::names::{CLUSTER_TAG, VOLUME_TAG, value};
+use super::observe::PAGE;
+use super::parameters::{Parameters, size_rules};
+use super::{CbsVolumes, check_name, invalid, lock, pending};
+use crate::kubernetes::volumes::{CreateStep, GIB, SizeRange, Volume, VolumeRequest, ZoneRequirement, plan_create};
+use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
+
+/// How long a new disk may stay unseen before it counts as deleted.
+const UNSEEN: Duration = Duration::from_secs(60);
+/// How many orders for the same name are told apart: an order is remembered for a day.
+const EPOCHS: u32 = 32;
+/// How old an untagged disk of our name is before it can't be one whose tags are still to come.
+const TAGGED: Duration = Duration::from_secs(600);
+
+impl CbsVolumes {
+    pub(super) async fn create_volume(&self, request: &VolumeRequest) -> Result<Volume> {
+        check_name(&request.name)?;
+        let mut parameters = Parameters::read(&request.parameters)?;
+        let mut request = request.clone();
+        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zone);
+        for zone in zones {
+            self.name_zone(zone).await?;
+        }
+        let request = &request;
+        if parameters.encrypt && request.shareable {
+            return Err(invalid("a disk can't be both encrypted and shared"));
+        }
+        let _claim = self.claim("the volume named", &request.name)?;
+        let mut lost = None;
+        for _ in 0..2 {
+            let found = self.disks_named(&request.name, parameters.snapshot_policy.is_some()).await?;
+            if let Some(volume) = self.adopt(request, &parameters, &found).await? {
+                return Ok(volume);
+            }
+            match self.order(request, &parameters).await {
+                Ok(id) => return self.made(&id, &parameters).await,
+                // The order may have been taken: look for its disk before ordering again.
+                Err(error) if error.kind() == ErrorKind::Ambiguous => lost = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| pending(format!("the volume `{}` is being made", request.name))))
+    }
+
+    /// Puts the name of a zone in place of its number, which some node labels and storage classes have.
+    async fn name_zone(&self, zone: &mut String) -> Result<()> {
+        if zone.bytes().all(|byte| byte.is_ascii_digit()) {
+            let name = self.zone_names.name(zone).await?;
+            *zone = name.ok_or_else(|| invalid(format!("the region has no zone `{zone}`")))?;
+        }
+        Ok(())
+    }
+
+    /// The disks that this cluster has made for a name.
+    async fn disks_named(&self, name: &str, with_policies: bool) -> Result<Vec<Disk>> {
+        let filters = [
+            Filter::new(format!("tag:{CLUSTER_TAG}"), [&self.names.cluster.uid]),
+            Filter::new(format!("tag:{VOLUME_TAG}"), [name]),
+        ];
+        let mut call = DescribeDisks::new().filters(filters).limit(PAGE);
+        if with_policies {
+            call = call.return_bind_auto_snapshot_policy(true);
+        }
+        let mut disks = self.cbs.describe_disks(call).await?.disk_set;
+        disks.retain(|disk| self.names.are_ours(&disk.tags) && value(&disk.tags, VOLUME_TAG) == Some(name));
+        Ok(disks)
+    }
+
+    /// The volume, if it exists and is as requested. What its making left undone is done now.
+    async fn adopt(&self, request: &VolumeRequest, parameters: &Parameters, disks: &[Disk]) -> Result<Option<Volume>> {
+        let volumes: Vec<Volume> = disks.iter().map(|disk| self.volume(disk)).collect();
+        let kinds: Vec<String> = parameters.kinds.iter().map(ToString::to_string).collect();
+        let CreateStep::Adopt { id, doubles } = plan_create(request, &kinds, &volumes)? else { return Ok(None) };
+        let disk = |id: &str| disks.iter().find(|disk| disk.disk_id == id);
+        let (Some(chosen), Some(volume)) = (disk(&id), volumes.into_iter().find(|volume| volume.id == id)) else {
+            return Ok(None);
+        };
+        if parameters.encrypt != chosen.encrypt && request.source.is_none() {
+            let how = if chosen.encrypt { "encrypted" } else { "not encrypted" };
+            let message = format!("the volume `{}` exists as {id}, {how}", request.name);
+            return Err(ProviderError::new(ErrorKind::AlreadyExists, message));
+        }
+        for double in doubles {
+            let never_used =
+                disk(&double).is_some_and(|disk| disk.last_attach_ins_id.as_deref().unwrap_or("").is_empty());
+            if never_used {
+                self.terminating.ask((), double).await?;
+            }
+        }
+        lock(&self.seen.unseen).remove(&id);
+        if let Some(policy) = &parameters.snapshot_policy
+            && !chosen.auto_snapshot_policy_ids.contains(policy)
+        {
+            self.bind(policy, &id).await?;
+        }
+        Ok(Some(volume))
+    }
+
+    async fn bind(&self, policy: &str, disk: &str) -> Result<()> {
+        self.cbs.bind_auto_snapshot_policy(BindAutoSnapshotPolicy::new(policy).disk_ids([disk])).await?;
+        Ok(())
+    }
+
+    /// Orders the disk where it can be had. Gives its id.
+    async fn order(&self, request: &VolumeRequest, parameters: &Parameters) -> Result<String> {
+        let mut size = request.size;
+        if let Some(source) = &request.source {
+            let snapshot = self.cbs_snapshot(source).await?;
+            if snapshot.snapshot_state != SnapshotState::Normal {
+                return Err(pending(format!("the snapshot {source} is {}", snapshot.snapshot_state)));
+            }
+            size.required = size.required.max(snapshot.disk_size.saturating_mul(GIB));
+        }
+        let zones = self.zones_for(&request.zones, parameters)?;
+        let mut refusal = None;
+        for zone in &zones {
+            for kind in &parameters.kinds {
+                let order = match self.disk_order(request, parameters, (zone, kind), size) {
+                    Ok(order) => order,
+                    Err(error) => {
+                        refusal = Some(error);
+                        continue;
+                    }
+                };
+                match self.send(&request.name, (zone, kind), order).await {
+                    Err(error) if error.kind() == ErrorKind::Exhausted(Exhausted::Stock) => refusal = Some(error),
+                    other => return other,
+                }
+            }
+        }
+        Err(refusal.unwrap_or_else(|| invalid("no zone is known for the volume")))
+    }
+
+    fn zones_for(&self, required: &ZoneRequirement, parameters: &Parameters) -> Result<Vec<String>> {
+        match &parameters.zone {
+            Some(zone) if required.permits(zone) => Ok(vec![zone.clone()]),
+            Some(zone) => Err(ProviderError::new(
+                ErrorKind::Exhausted(Exhausted::Stock),
+                format!(
+                    "the parameters want the zone {zone}, the volume has to be in {}",
+                    required.permitted.join(", ")
+                ),
+            )),
+            None => Ok(required.candidates(&self.zones)),
+        }
+    }
+
+    fn disk_order(
+        &self,
+        request: &VolumeRequest,
+        parameters: &Parameters,
+        (zone, kind): (&str, &DiskType),
+        size: SizeRange,
+    ) -> Result<CreateDisks> {
+        let mut tags = self.names.disk_tags(&request.name, request.source.as_deref());
+        let more = parameters.tags.iter().filter(|tag| value(&tags, &tag.key).is_none()).cloned();
+        let more: Vec<_> = more.collect();
+        tags.extend(more);
+        Ok(CreateDisks {
+            placement: Placement {
+                cdc_id: parameters.pool.clone(),
+                project_id: parameters.project,
+                ..Placement::new(zone)
+            },
+            disk_charge_type: parameters.charge.clone(),
+            disk_charge_prepaid: parameters.prepaid.clone(),
+            disk_type: kind.clone(),
+            disk_name: Some(self.names.object(&request.name)),
+            disk_size: Some(size_rules(kind).choose(size)? / GIB),
+            snapshot_id: request.source.clone(),
+            shareable: request.shareable.then_some(true),
+            encrypt: parameters.encrypt.then_some(DiskEncryption::Encrypt),
+            throughput_performance: parameters
+                .throughput
+                .filter(|_| matches!(kind, DiskType::CloudHssd | DiskType::CloudTssd)),
+            tags: Some(tags),
+            ..CreateDisks::default()
+        })
+    }
+
+    /// Sends an order, under a token that only an order for the same has. A new token is taken only when the disk of the
+    /// earlier one is proven absent.
+    async fn send(&self, name: &str, (zone, kind): (&str, &DiskType), mut order: CreateDisks) -> Result<String> {
+        for epoch in 0..EPOCHS {
+            order.client_token = Some(self.names.token(name, zone, &kind.to_string(), epoch));
+            match self.cbs.create_disks(order.clone()).await {
+                Ok(answer) => {
+                    let Some(id) = answer.disk_id_set.into_iter().next() else {
+                        return Err(ProviderError::new(ErrorKind::Ambiguous, "CreateDisks gave no disk"));
+                    };
+                    if !self.is_done_with(&id) {
+                        return Ok(id);
+                    }
+                }
+                Err(error) => {
+                    let error = ProviderError::from(error);
+                    let spent = error.code().is_some_and(|code| {
+                        code.ends_with("InvalidClientToken") || code.ends_with("TokenLimitExceeded")
+                    });
+                    if !spent || error.kind() == ErrorKind::Ambiguous {
+                        return Err(error);
+                    }
+                }
+            }
+            self.prove_absence(name).await?;
+        }
+        Err(pending(format!("too many orders for the volume `{name}` were taken back within a day")))
+    }
+
+    /// Whether the disk of an earlier order is gone: this process deleted it, or it has not been seen for long.
+    fn is_done_with(&self, id: &str) -> bool {
+        lock(&self.seen.gone).contains_key(id)
+            || lock(&self.seen.unseen).get(id).is_some_and(|since| self.clock.elapsed().saturating_sub(*since) > UNSEEN)
+    }
+
+    /// Checks that no disk of the name is there, not even one whose tags can't be seen yet.
+    async fn prove_absence(&self, name: &str) -> Result<()> {
+        let filter = Filter::new("disk-name", [self.names.object(name)]);
+        let disks = self.cbs.describe_disks(DescribeDisks::new().filters([filter]).limit(PAGE)).await?.disk_set;
+        let now = self.clock.now();
+        let unclear = disks.iter().find(|disk| match value(&disk.tags, CLUSTER_TAG) {
+            Some(uid) => *uid == self.names.cluster.uid,
+            None => {
+                let age = self.volume(disk).created.and_then(|created| now.duration_since(created).ok());
+                age.is_none_or(|age| age <= TAGGED)
+            }
+        });
+        match unclear {
+            None => Ok(()),
+            Some(disk) => Err(pending(format!(
+                "the disk {} may be the volume `{name}`; its tags are not there yet",
+                disk.disk_id
+            ))),
+        }
+    }
+
+    /// The volume of a new disk, once it can be seen.
+    async fn made(&self, id: &str, parameters: &Parameters) -> Result<Volume> {
+        let Some(disk) = self.disks.ask((), id.to_owned()).await? else {
+            self.since(&self.seen.unseen, id);
+            return Err(pending(format!("the new disk {id} can't be seen yet")));
+        };
+        lock(&self.seen.unseen).remove(id);
+        if let Some(policy) = &parameters.snapshot_policy {
+            self.bind(policy, id).await?;
+        }
+        Ok(self.volume(&disk))
+    }
+}
