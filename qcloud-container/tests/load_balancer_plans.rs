@@ -185,7 +185,7 @@ prop_compose! {
         hosts in prop::collection::btree_set("[ab]", 0..3),
     ) -> ListenerSpec {
         let mut listener = ListenerSpec::new(port, protocol);
-        listener.settings.session_seconds = session;
+        listener.settings.session_seconds = if protocol.can_proxy() { 0 } else { session };
         listener.settings.scheduler = scheduler;
         listener.settings.health.interval = interval;
         listener.settings.tls = protocol.needs_tls().then(|| Tls::new(["cert"]));

@@ -229,6 +229,10 @@ impl Cloud {
         self.call(&self.admin.vpc, action, parameters).await
     }
 
+    pub(crate) async fn cvm(&self, action: &str, parameters: Value) -> Value {
+        self.call(&self.admin.cvm, action, parameters).await
+    }
+
     /// The same, and its task done.
     pub(crate) async fn clb_done(&self, action: &str, parameters: Value) -> Value {
         let answer = self.clb(action, parameters).await;

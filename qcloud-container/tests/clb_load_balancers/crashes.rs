@@ -99,6 +99,28 @@ async fn a_balancer_that_is_replaced() {
 }
 
 #[tokio::test]
+async fn targets_that_move() {
+    for (number, fault) in (0..6).flat_map(|number| [(number, Fault::CrashBefore), (number, Fault::CrashAfter)]) {
+        let cloud = Cloud::new().await;
+        let provider = cloud.provider();
+        let mut want = cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Udp)]);
+        cloud.ensure_all(&provider, &want).await;
+        cloud.point(&mut want, &[1, 2, 3]);
+        cloud.fail_call(number, fault);
+        let fresh = cloud.provider();
+        let _ = cloud.until_crash(fresh.update_targets(&want.reference(), &want.targets)).await;
+        cloud.forgive();
+        for _ in 0..20 {
+            match cloud.provider().update_targets(&want.reference(), &want.targets).await {
+                Ok(()) => break,
+                Err(error) => cloud.heed(&error),
+            }
+        }
+        one_as_wanted(&cloud, &want).await;
+    }
+}
+
+#[tokio::test]
 async fn a_balancer_that_is_deleted() {
     for number in 0.. {
         let mut reached = false;

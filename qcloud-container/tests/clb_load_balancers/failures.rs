@@ -37,7 +37,7 @@ async fn row_2_lost_answers_leave_exactly_one_of_each() {
             cloud.fail(action, 1, fault);
             let provider = cloud.provider();
             let status = cloud.ensure(&provider, &cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Tcp)])).await;
-            assert_eq!(cloud.balancers().await, [status.id.clone()], "{action}");
+            assert_eq!(cloud.balancers().await, std::slice::from_ref(&status.id), "{action}");
             assert_eq!(cloud.listeners(&status.id).await.len(), 2, "{action}");
         }
     }
@@ -71,7 +71,7 @@ async fn row_5_tasks_that_fail_are_begun_anew() {
         cloud.emulator.load_balancing(cloud.emulator.region()).fail_tasks(action, 1);
         let provider = cloud.provider();
         let status = cloud.ensure(&provider, &cloud.spec("one", &[(80, Protocol::Tcp)])).await;
-        assert_eq!(cloud.balancers().await, [status.id.clone()], "{action}");
+        assert_eq!(cloud.balancers().await, std::slice::from_ref(&status.id), "{action}");
         assert_eq!(cloud.listeners(&status.id).await.len(), 1, "{action}");
     }
 }
@@ -216,6 +216,29 @@ async fn row_13_a_balancer_reached_by_name_only() {
     let provider = cloud.provider();
     let status = cloud.ensure(&provider, &cloud.spec("one", &[(80, Protocol::Tcp)])).await;
     assert!(matches!(&status.ingress[..], [Ingress::Hostname(name)] if !name.is_empty()), "{status:?}");
+}
+
+#[tokio::test]
+async fn row_14_and_15_machines_that_went_are_let_go() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Tcp)]);
+    cloud.ensure(&provider, &want).await;
+    cloud.cvm("StopInstances", json!({ "InstanceIds": [cloud.machines[1]] })).await;
+    cloud.pass(Duration::from_secs(10));
+    // A machine that stands still stays a target; its health check keeps traffic away.
+    cloud.ensure(&cloud.provider(), &want).await;
+    cloud.cvm("TerminateInstances", json!({ "InstanceIds": [cloud.machines[0]] })).await;
+    cloud.pass(Duration::from_secs(10));
+    cloud.point(&mut want, &[1, 2]);
+    for _ in 0..20 {
+        match provider.update_targets(&want.reference(), &want.targets).await {
+            Ok(()) => break,
+            Err(error) => cloud.heed(&error),
+        }
+    }
+    let state = provider.observe(&want.reference()).await.unwrap().unwrap();
+    assert!(state.listeners.iter().all(|listener| Some(&listener.targets) == want.targets.of(listener.key)));
 }
 
 #[tokio::test]

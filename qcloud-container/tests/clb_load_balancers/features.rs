@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
 use qcloud_container::kubernetes::load_balancers::{
-    Access, DeletePolicy, HealthCheck, Ingress, LbLimits, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
+    Access, DeletePolicy, Existing, HealthCheck, Ingress, LbLimits, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
     ReadContext, Rule, Scope, Service, ServiceKey, ServicePort, TargetSet, Tls, annotations as names,
 };
 use serde_json::json;
@@ -180,7 +180,7 @@ async fn certificates_are_put_on_and_exchanged() {
         for listener in &mut want.listeners {
             listener.settings.tls = Some(Tls::new([certificate]));
         }
-        want.listeners[0].settings.proxy_protocol = false;
+        want.listeners[0].settings.proxy_protocol = certificate == "efgh5678";
         let status = cloud.ensure(&provider, &want).await;
         let listeners = cloud.listeners(&status.id).await;
         assert!(listeners.iter().all(|listener| listener["Certificate"]["CertId"] == certificate), "{listeners:?}");
@@ -188,4 +188,24 @@ async fn certificates_are_put_on_and_exchanged() {
     cloud.emulator.calls().clear();
     cloud.provider().ensure(&want).await.unwrap();
     assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+}
+
+#[tokio::test]
+async fn an_existing_balancer_is_left_as_it_was() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let balancer = cloud.make_user_balancer().await;
+    let before = cloud.shown(&balancer).await;
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.existing = Some(Existing::new(balancer.as_str()));
+    want.access = Access::open().with_source_ranges(["10.0.0.0/8".parse().unwrap()]);
+    cloud.ensure(&provider, &want).await;
+    assert_eq!(cloud.shown(&balancer).await["SecureGroups"].as_array().unwrap().len(), 1);
+    cloud.delete(&provider, &want).await;
+    let after = cloud.shown(&balancer).await;
+    assert_eq!(after["SecureGroups"], before["SecureGroups"]);
+    assert!(cloud.listeners(&balancer).await.is_empty());
+    let groups = cloud.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
+    let mut names = groups["SecurityGroupSet"].as_array().unwrap().iter();
+    assert!(names.all(|group| !group["SecurityGroupName"].as_str().unwrap().starts_with("k8s-")));
 }

@@ -33,6 +33,8 @@ pub struct LbLimits {
     pub listeners: usize,
     /// Targets of one listener or rule.
     pub targets_per_listener: usize,
+    /// Certificates of one listener.
+    pub certificates: usize,
     /// Tags on one balancer, those of the implementation not counted.
     pub tags: usize,
     /// The protocols that listeners speak.
@@ -51,6 +53,7 @@ impl LbLimits {
         Self {
             listeners,
             targets_per_listener,
+            certificates: 10,
             tags: 10,
             protocols: Protocol::ALL.into_iter().collect(),
             families: [Family::V4, Family::V6].into(),
@@ -100,10 +103,19 @@ impl LbLimits {
             if protocol.needs_tls() && listener.settings.tls.as_ref().is_none_or(|tls| tls.certificates.is_empty()) {
                 return wrong(format!("listener {} needs a certificate", listener.key));
             }
+            if listener.settings.tls.as_ref().is_some_and(|tls| tls.certificates.len() > self.certificates) {
+                return unsupported(format!(
+                    "listener {} wants more than {} certificates",
+                    listener.key, self.certificates
+                ));
+            }
+            if protocol.can_proxy() && listener.settings.session_seconds > 0 {
+                return unsupported(format!("listener {} cannot keep clients with their targets", listener.key));
+            }
             if protocol.has_rules() == listener.rules.is_empty() {
                 return wrong(format!("listener {} has rules, or lacks them, against its protocol", listener.key));
             }
-            if listener.settings.proxy_protocol && !matches!(protocol, Protocol::TcpSsl | Protocol::Quic) {
+            if listener.settings.proxy_protocol && !protocol.can_proxy() {
                 return unsupported(format!(
                     "listener {} cannot speak the PROXY protocol: only TCP_SSL and QUIC can",
                     listener.key

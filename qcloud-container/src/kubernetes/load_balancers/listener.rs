@@ -49,6 +49,12 @@ impl Protocol {
         matches!(self, Self::TcpSsl | Self::Quic | Self::Https)
     }
 
+    /// Whether it can tell targets the client's address by the PROXY protocol.
+    #[must_use]
+    pub fn can_proxy(self) -> bool {
+        matches!(self, Self::TcpSsl | Self::Quic)
+    }
+
     /// The name in annotations.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -174,10 +180,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether a listener that forwards connections is as wanted.
+    /// Whether a listener of a protocol that forwards connections is as wanted.
     #[must_use]
-    pub fn fits(&self, observed: &Self) -> bool {
-        self.fits_rule(observed) && self.fits_frontend(observed)
+    pub fn fits(&self, observed: &Self, protocol: Protocol) -> bool {
+        self.fits_rule(observed) && self.fits_frontend(observed, protocol)
     }
 
     /// Whether a rule is as wanted: the part that HTTP listeners have on their rules.
@@ -188,13 +194,18 @@ impl Settings {
             && (self.scheduler.is_none() || self.scheduler == observed.scheduler)
     }
 
-    /// Whether a listener of HTTP is as wanted: the part that it does not have on its rules.
+    /// Whether the part of a listener is as wanted that HTTP does not have on its rules. What the protocol has no use
+    /// for is not looked at.
     #[must_use]
-    pub fn fits_frontend(&self, observed: &Self) -> bool {
-        self.tls == observed.tls
-            && self.proxy_protocol == observed.proxy_protocol
-            && (self.idle_seconds.is_none() || self.idle_seconds == observed.idle_seconds)
-            && (self.reset_on_removal.is_none() || self.reset_on_removal == observed.reset_on_removal)
+    pub fn fits_frontend(&self, observed: &Self, protocol: Protocol) -> bool {
+        fn fits<T: PartialEq>(want: &Option<T>, observed: &Option<T>) -> bool {
+            want.is_none() || want == observed
+        }
+        let plain = matches!(protocol, Protocol::Tcp | Protocol::Udp);
+        (!protocol.needs_tls() || self.tls == observed.tls)
+            && (!protocol.can_proxy() || self.proxy_protocol == observed.proxy_protocol)
+            && (protocol.has_rules() || fits(&self.idle_seconds, &observed.idle_seconds))
+            && (!plain || fits(&self.reset_on_removal, &observed.reset_on_removal))
     }
 }
 

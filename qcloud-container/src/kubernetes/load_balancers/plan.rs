@@ -288,9 +288,9 @@ fn listener_steps(want: &LbSpec, state: &LbState, ops: &mut Vec<Op>) {
         let listener = owned(spec.key);
         let fits = listener.is_none_or(|listener| {
             if spec.key.protocol.has_rules() {
-                spec.settings.fits_frontend(&listener.settings)
+                spec.settings.fits_frontend(&listener.settings, spec.key.protocol)
             } else {
-                spec.settings.fits(&listener.settings)
+                spec.settings.fits(&listener.settings, spec.key.protocol)
             }
         });
         if let (false, Some(listener)) = (fits, listener) {

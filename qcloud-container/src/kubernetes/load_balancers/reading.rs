@@ -368,7 +368,7 @@ fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode
             };
             health.override_with(&base.health);
             listener.settings = Settings { tls: listener.settings.tls.take(), health, ..base.clone() };
-            listener.settings.proxy_protocol |= proxy_protocol && matches!(protocol, Protocol::TcpSsl | Protocol::Quic);
+            listener.settings.proxy_protocol |= proxy_protocol && protocol.can_proxy();
             listeners.push(listener);
         }
     }

@@ -51,6 +51,16 @@ impl ClbLoadBalancers {
                 self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
                 return pending(SOON);
             }
+            if with_group {
+                match self.delete_group(service).await {
+                    Err(error) if error.kind() == ErrorKind::InUse && !state.access.source_ranges.is_empty() => {
+                        self.set_access(state, &Access::open(), service).await?;
+                        return pending(SOON);
+                    }
+                    Err(error) if error.kind() == ErrorKind::InUse => return pending(SOON),
+                    other => other?,
+                }
+            }
             return Ok(());
         }
         if !state.ready {

@@ -7,9 +7,9 @@ use qcloud_core::Raw;
 
 use super::create::Body;
 use super::errors::{Call, provider_error};
-use super::{ClbLoadBalancers, wire};
+use super::{ClbLoadBalancers, ownership, wire};
 use crate::kubernetes::load_balancers::{
-    Attribute, Binding, LbState, ListenerKey, Op, Rule, ServiceKey, Settings, model, names,
+    Attribute, Binding, LbState, ListenerKey, Op, Rule, ServiceKey, Settings, model,
 };
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
@@ -77,10 +77,10 @@ impl ClbLoadBalancers {
                 new_ids = self.create_listeners(&id, service, keys, settings).await?;
             }
             Op::ModifyListener { listener, settings } => {
-                self.clb
-                    .modify_listener(modify_listener(&id, &listener.id, listener.key, settings))
-                    .await
-                    .map_err(write)?;
+                let mut request = modify_listener(&id, &listener.id, listener.key, settings);
+                let name = ownership::listener_name(&self.cluster, service, listener.key, settings);
+                request.listener_name = Some(name);
+                self.clb.modify_listener(request).await.map_err(write)?;
             }
             Op::CreateRules { listener, rules, settings } => {
                 let own_host = wire::own_host(state);
@@ -143,8 +143,8 @@ impl ClbLoadBalancers {
         let Some(protocol) = keys.first().map(|key| key.protocol) else { return Ok(Vec::new()) };
         let ports = keys.iter().map(|key| i64::from(key.port));
         let mut request = clb::CreateListener::new(balancer, ports, wire::protocol(protocol));
-        request.listener_names =
-            Some(keys.iter().map(|&key| names::listener_name(&self.cluster, service, key)).collect());
+        let name = |&key: &ListenerKey| ownership::listener_name(&self.cluster, service, key, settings);
+        request.listener_names = Some(keys.iter().map(name).collect());
         let modified =
             modify_listener(balancer, "", keys.first().copied().unwrap_or(ListenerKey::new(0, protocol)), settings);
         request.health_check = modified.health_check;
@@ -177,16 +177,16 @@ fn modify_listener(balancer: &str, id: &str, key: ListenerKey, settings: &Settin
     let mut request = clb::ModifyListener::new(balancer, id);
     let plain = matches!(key.protocol, P::Tcp | P::Udp);
     request.certificate = settings.tls.as_ref().filter(|_| key.protocol.needs_tls()).and_then(wire::certificate);
-    request.idle_connect_timeout = settings.idle_seconds.map(i64::from);
     if !key.protocol.has_rules() {
         request.health_check = Some(wire::health(&settings.health, key.protocol));
         request.scheduler = settings.scheduler.map(wire::scheduler);
+        request.idle_connect_timeout = settings.idle_seconds.map(i64::from);
     }
     if plain {
         request.session_expire_time = Some(i64::from(settings.session_seconds));
         request.deregister_target_rst = settings.reset_on_removal;
     }
-    if matches!(key.protocol, P::TcpSsl | P::Quic) {
+    if key.protocol.can_proxy() {
         request.proxy_protocol = Some(settings.proxy_protocol);
     }
     request

@@ -13,6 +13,13 @@
 //! `DescribeSecurityGroupPolicies`, `ModifySecurityGroupPolicies`, `DeleteSecurityGroup` and
 //! `SetLoadBalancerSecurityGroups`.
 //!
+//! The CAM policy of the identity allows these actions of `clb` and `vpc`, `clb:ModifyLoadBalancerAttributes`,
+//! `clb:ModifyListener`, `clb:DeleteLoadBalancerListeners`, `clb:DeleteLoadBalancer`, `clb:BatchDeregisterTargets`,
+//! `clb:BatchModifyTargetWeight`, and for HTTP `clb:CreateRule`, `clb:ModifyRule` and `clb:DeleteRule`.
+//!
+//! Nodes must let the balancer's traffic in: with a rule of their own security groups for the node ports, or with the
+//! annotation [`PASS_TO_TARGET`](crate::kubernetes::load_balancers::annotations::PASS_TO_TARGET).
+//!
 //! A balancer belongs to the cluster and Service of its [tags](CLUSTER_TAG), a listener to the Service whose mark its
 //! name begins with. Nothing else is changed or removed.
 
@@ -114,6 +121,7 @@ impl LoadBalancers for ClbLoadBalancers {
         let mut limits = LbLimits::new(self.options.listeners, self.options.targets_per_listener);
         // CLB has 20 tags on a balancer, and three are ours.
         limits.tags = 17;
+        limits.certificates = 1;
         // No action of CLB sets the one; the other needs an account with SNAT Pro.
         limits.features.remove(&Feature::ModificationProtection);
         limits.features.remove(&Feature::CrossNetwork);

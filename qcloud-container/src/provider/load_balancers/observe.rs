@@ -104,6 +104,7 @@ impl ClbLoadBalancers {
             let mut read = ListenerState::new(listener.listener_id.as_str(), key, owned);
             read.name.clone_from(&listener.listener_name);
             read.settings = wire::read_listener(listener, key.protocol);
+            read.settings.proxy_protocol = ownership::speaks_proxy_protocol(&prefix, &read.name);
             if key.protocol.has_rules() {
                 read.rules = listener
                     .rules

@@ -3,7 +3,7 @@
 use qcloud_clb::model::{LoadBalancer, TagInfo};
 
 use crate::kubernetes::ClusterIdentity;
-use crate::kubernetes::load_balancers::{LbSpec, Owner, ServiceKey};
+use crate::kubernetes::load_balancers::{LbSpec, ListenerKey, Owner, ServiceKey, Settings, names};
 
 /// The tag with the cluster's uid.
 pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
@@ -43,8 +43,29 @@ pub(super) fn owner(cluster: &ClusterIdentity, balancer: &LoadBalancer) -> Owner
     }
 }
 
+/// What the name of a listener has after the Service's mark when it speaks the PROXY protocol. CLB does not show it.
+const PROXY_MARK: &str = "pp-";
+
+pub(super) fn listener_name(
+    cluster: &ClusterIdentity,
+    service: &ServiceKey,
+    key: ListenerKey,
+    settings: &Settings,
+) -> String {
+    let name = names::listener_name(cluster, service, key);
+    if !(key.protocol.can_proxy() && settings.proxy_protocol) {
+        return name;
+    }
+    let prefix = names::listener_prefix(cluster, service);
+    name.replacen(&prefix, &format!("{prefix}{PROXY_MARK}"), 1).chars().take(80).collect()
+}
+
+pub(super) fn speaks_proxy_protocol(prefix: &str, listener_name: &str) -> bool {
+    listener_name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(PROXY_MARK))
+}
+
 /// The name of the security group that keeps a Service's source ranges.
 pub(super) fn group_name(cluster: &ClusterIdentity, service: &ServiceKey) -> String {
-    let prefix = crate::kubernetes::load_balancers::names::listener_prefix(cluster, service);
+    let prefix = names::listener_prefix(cluster, service);
     format!("{prefix}sources")
 }

@@ -123,7 +123,6 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     settings.session_seconds = listener.session_expire_time.and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
     settings.scheduler = listener.scheduler.as_ref().and_then(read_scheduler);
     settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
-    settings.proxy_protocol = listener.attr_flags.iter().any(|flag| flag.eq_ignore_ascii_case("ProxyProtocol"));
     settings.idle_seconds = listener.idle_connect_timeout.and_then(|time| u32::try_from(time).ok());
     settings.reset_on_removal = Some(listener.deregister_target_rst);
     settings
