@@ -3,6 +3,8 @@
 //! `QCLOUD_API_EXAMPLES=folder` tries another folder of the same format, without the snapshots: one
 //! `<service>-<version>.json` per model, `{Action: [{"request": …, "response": {"Response": …}}]}`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
