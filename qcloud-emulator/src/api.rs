@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::call::Call;
@@ -14,11 +15,56 @@ use crate::{cbs, clb, cvm, sts, tke, vpc};
 /// `RequestId` left out.
 pub(crate) type Handler = fn(&mut World, &Call) -> Result<Value, ApiError>;
 
+/// As a [`Handler`], for actions that write their answer themselves because it is long: a JSON object.
+pub(crate) type Writer = fn(&mut World, &Call) -> Result<String, ApiError>;
+
+/// What carries an action out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    Giving(Handler),
+    Writing(Writer),
+}
+
+/// What an action answers.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Given(Value),
+    Written(String),
+}
+
+impl Run {
+    pub(crate) fn run(self, world: &mut World, call: &Call) -> Result<Answer, ApiError> {
+        match self {
+            Self::Giving(handler) => handler(world, call).map(Answer::Given),
+            Self::Writing(writer) => writer(world, call).map(Answer::Written),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer, to be looked at.
+    pub(crate) fn value(self) -> Result<Value, ApiError> {
+        match self {
+            Self::Given(value) => Ok(value),
+            Self::Written(text) => serde_json::from_str(&text).map_err(unwritable),
+        }
+    }
+}
+
+/// Writes an answer.
+pub(crate) fn written(answer: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(answer).map_err(unwritable)
+}
+
+fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::internal(format!("An answer could not be written: {error}."))
+}
+
 /// An action that has behaviour.
 #[derive(Debug)]
 pub(crate) struct Action {
     pub(crate) name: &'static str,
-    pub(crate) handler: Handler,
+    pub(crate) run: Run,
     /// Whether the action works without a region.
     pub(crate) anywhere: bool,
     /// Whether the action takes requests that nobody signed.
@@ -27,7 +73,11 @@ pub(crate) struct Action {
 
 impl Action {
     pub(crate) const fn new(name: &'static str, handler: Handler) -> Self {
-        Self { name, handler, anywhere: false, unsigned: false }
+        Self { name, run: Run::Giving(handler), anywhere: false, unsigned: false }
+    }
+
+    pub(crate) const fn writing(name: &'static str, writer: Writer) -> Self {
+        Self { name, run: Run::Writing(writer), anywhere: false, unsigned: false }
     }
 
     pub(crate) const fn anywhere(self) -> Self {

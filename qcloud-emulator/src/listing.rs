@@ -74,6 +74,11 @@ impl Filters {
         Ok(Self(given))
     }
 
+    /// Whether everything passes.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The values of the filter with this name, if the request has it.
     pub(crate) fn values(&self, name: &str) -> Option<&[String]> {
         self.0.iter().find(|filter| filter.name == name).map(|filter| filter.values.as_slice())
@@ -163,6 +168,11 @@ impl Page {
             })
         };
         Self::new(number("Offset", offset)?, number("Limit", limit)?, dialect)
+    }
+
+    /// Cuts the page out of a list of which everything fits, without going through all of it.
+    pub(crate) fn of_all<T>(self, all: impl Iterator<Item = T>) -> Vec<T> {
+        all.skip(self.offset).take(self.limit).collect()
     }
 
     /// Cuts the page out of everything that fits the request. Gives how much fits in all, and the page.

@@ -1,6 +1,6 @@
 //! Resources by id, in the order of their creation.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,14 @@ impl<T> Table<T> {
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut T> {
         self.places.get(id).and_then(|place| self.rows.get_mut(place)).map(|(_, row)| row)
+    }
+
+    /// Those of these ids that there are, oldest first; everything when there are no ids. Ids that come twice count once.
+    pub(crate) fn among(&self, ids: &[String]) -> impl Iterator<Item = &T> + use<'_, T> {
+        let everything = ids.is_empty().then(|| self.rows.values());
+        let places: BTreeSet<u64> = ids.iter().filter_map(|id| self.places.get(id).copied()).collect();
+        let named = places.into_iter().filter_map(|place| self.rows.get(&place));
+        everything.into_iter().flatten().chain(named).map(|(_, row)| row)
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<T> {
@@ -93,5 +101,12 @@ mod tests {
         let restored: Table<i32> = serde_json::from_str(&saved).unwrap();
         assert_eq!(restored.values().copied().collect::<Vec<_>>(), [1, 3, 4]);
         assert_eq!(restored.get("a"), Some(&4));
+        let among = |ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            restored.among(&ids).copied().collect::<Vec<_>>()
+        };
+        assert_eq!(among(&["a", "x", "b", "a"]), [1, 4]);
+        assert_eq!(among(&[]), [1, 3, 4]);
+        assert!(among(&["x"]).is_empty());
     }
 }

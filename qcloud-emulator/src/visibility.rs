@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::Handler;
+use crate::api::{Answer, Run};
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
@@ -153,9 +153,9 @@ impl World {
     }
 
     /// Runs an action. A `Describe…` sees what the knob lets it see.
-    pub(crate) fn perform(&mut self, service: &str, handler: Handler, call: &Call) -> Result<Value, ApiError> {
+    pub(crate) fn perform(&mut self, service: &str, run: Run, call: &Call) -> Result<Answer, ApiError> {
         if self.settings.visibility.is_immediate() {
-            return handler(self, call);
+            return run.run(self, call);
         }
         let settings = Arc::clone(&self.settings);
         let visibility = &settings.visibility;
@@ -165,16 +165,16 @@ impl World {
             journal.look(visibility, (call.region, region), call.now);
         }
         if !call.action.starts_with("Describe") {
-            let answer = handler(self, call);
+            let answer = run.run(self, call);
             let State { journal, regions, .. } = &mut self.state;
             if let Some(region) = regions.get(call.region) {
                 journal.look(visibility, (call.region, region), call.now);
             }
             return answer;
         }
-        let Some(past) = journal.past(visibility, region, service, call) else { return handler(self, call) };
+        let Some(past) = journal.past(visibility, region, service, call) else { return run.run(self, call) };
         let present = mem::replace(region, past);
-        let answer = handler(self, call);
+        let answer = run.run(self, call);
         self.state.regions.insert(call.region.to_owned(), present);
         answer
     }

@@ -85,7 +85,15 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
 fn chosen<'a>(here: &'a Local<'_>, ids: &[String], filters: &Filters) -> Vec<&'a Disk> {
     let disks = &here.region.cbs.disks;
     if ids.is_empty() {
-        let seen = disks.values().filter(|disk| disk.is_seen(here.now));
+        // When disks or instances are named, those disks are found without looking at all others.
+        let named: Option<Vec<String>> = match filters.values("instance-id") {
+            Some(instances) => Some(instances.iter().flat_map(|id| here.region.cbs.mounts.on(id)).cloned().collect()),
+            None => filters.values("disk-id").map(<[String]>::to_vec),
+        };
+        if named.as_ref().is_some_and(Vec::is_empty) {
+            return Vec::new();
+        }
+        let seen = disks.among(&named.unwrap_or_default()).filter(|disk| disk.is_seen(here.now));
         return seen
             .filter(|disk| filters.accept(&disk.tags, |name, value| fits(here.region, disk, name, value)))
             .collect();

@@ -174,14 +174,13 @@ fn list(here: &Local<'_>, input: Input, known: &[&str], with_rules: bool) -> Res
     ids.iter().try_for_each(|id| errors::check_id("TargetGroupIds", id, Kind::TargetGroup))?;
     let filters = Filters::check(input.filters, known, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let (total, groups) = page.cut(here.region.clb.groups.values().filter(|group| {
-        (ids.is_empty() || ids.contains(&group.id))
-            && filters.accept(&[], |name, value| match name {
-                "TargetGroupVpcId" => group.vpc_id == value,
-                "TargetGroupName" => group.name == value,
-                "Tag" => group.tags.iter().any(|tag| tag.key == value || format!("{}:{}", tag.key, tag.value) == value),
-                _ => false,
-            })
+    let (total, groups) = page.cut(here.region.clb.groups.among(&ids).filter(|group| {
+        filters.accept(&[], |name, value| match name {
+            "TargetGroupVpcId" => group.vpc_id == value,
+            "TargetGroupName" => group.name == value,
+            "Tag" => group.tags.iter().any(|tag| tag.key == value || format!("{}:{}", tag.key, tag.value) == value),
+            _ => false,
+        })
     }));
     let groups: Vec<Value> = groups.into_iter().map(|group| group.show(here.region, with_rules)).collect();
     Ok(json!({ "TotalCount": total, "TargetGroupSet": groups }))

@@ -1,6 +1,6 @@
 //! The disks of instances, which are kept with all other disks, in CBS.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::images::Image;
 use super::instances::Instance;
@@ -37,32 +37,54 @@ fn new_disk(given: Option<&GivenDisk>, is_system: bool, smallest: i64) -> NewDis
 }
 
 /// The system disk of an instance, as `DescribeInstances` shows it.
-pub(super) fn show_system(region: &Region, instance: &str) -> Value {
-    cbs::system_disk_on(region, instance).map_or(Value::Null, |disk| {
-        json!({
-            "DiskId": disk.id,
-            "DiskType": disk.kind,
-            "DiskSize": disk.size,
-            "DiskName": disk.name,
-            "Encrypt": disk.is_encrypted(),
-            "KmsKeyId": "",
-        })
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SystemDisk<'a> {
+    disk_id: &'a str,
+    disk_type: &'a str,
+    disk_size: u64,
+    disk_name: &'a str,
+    encrypt: bool,
+    kms_key_id: &'static str,
+}
+
+/// A data disk on an instance, as `DescribeInstances` shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DataDisk<'a> {
+    disk_id: &'a str,
+    disk_type: &'a str,
+    disk_size: u64,
+    disk_name: &'a str,
+    delete_with_instance: bool,
+    encrypt: bool,
+    kms_key_id: (),
+    snapshot_id: &'a str,
+}
+
+/// The system disk of an instance.
+pub(super) fn show_system<'a>(region: &'a Region, instance: &'a str) -> Option<SystemDisk<'a>> {
+    cbs::system_disk_on(region, instance).map(|disk| SystemDisk {
+        disk_id: &disk.id,
+        disk_type: &disk.kind,
+        disk_size: disk.size,
+        disk_name: &disk.name,
+        encrypt: disk.is_encrypted(),
+        kms_key_id: "",
     })
 }
 
-/// The data disks on an instance, as `DescribeInstances` shows them.
-pub(super) fn show_data(region: &Region, instance: &str) -> Value {
-    let disks = cbs::data_disks_on(region, instance).map(|disk| {
-        json!({
-            "DiskId": disk.id,
-            "DiskType": disk.kind,
-            "DiskSize": disk.size,
-            "DiskName": disk.name,
-            "DeleteWithInstance": disk.delete_with_instance,
-            "Encrypt": disk.is_encrypted(),
-            "KmsKeyId": null,
-            "SnapshotId": disk.source_snapshot,
-        })
+/// The data disks of an instance.
+pub(super) fn show_data<'a>(region: &'a Region, instance: &'a str) -> Vec<DataDisk<'a>> {
+    let disks = cbs::data_disks_on(region, instance).map(|disk| DataDisk {
+        disk_id: &disk.id,
+        disk_type: &disk.kind,
+        disk_size: disk.size,
+        disk_name: &disk.name,
+        delete_with_instance: disk.delete_with_instance,
+        encrypt: disk.is_encrypted(),
+        kms_key_id: (),
+        snapshot_id: &disk.source_snapshot,
     });
     disks.collect()
 }

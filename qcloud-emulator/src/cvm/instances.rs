@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{LISTS, disks};
+use super::LISTS;
+use super::instance_view::Shown;
+use crate::api::written;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
@@ -113,60 +115,6 @@ impl Instance {
     pub(super) fn is_windows(&self) -> bool {
         self.os_name.starts_with("Windows")
     }
-
-    fn show(&self, region: &Region) -> Value {
-        let stopped = matches!(self.state, State::Stopped | State::Shutdown);
-        json!({
-            "Placement": { "Zone": self.zone, "ProjectId": self.project_id, "HostId": "" },
-            "InstanceId": self.id,
-            "Uuid": self.uuid,
-            "InstanceName": self.name,
-            "HostName": self.host_name,
-            "InstanceType": self.instance_type,
-            "CPU": self.cpu,
-            "Memory": self.memory,
-            "InstanceState": self.state.name(),
-            "RestrictState": if self.isolated { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
-            "IsolatedSource": if self.isolated { "MANMADE" } else { "NOTISOLATED" },
-            "InstanceChargeType": self.charge_type,
-            "RenewFlag": self.renew_flag,
-            "StopChargingMode": if stopped { self.stopped_mode.as_str() } else { "NOT_APPLICABLE" },
-            "CreatedTime": self.created.iso(),
-            "ExpiredTime": self.expires.map(Time::iso),
-            "SystemDisk": disks::show_system(region, &self.id),
-            "DataDisks": disks::show_data(region, &self.id),
-            "PrivateIpAddresses": self.private_ips,
-            // The cloud has null here, not an empty list.
-            "PublicIpAddresses": Some(&self.public_ips).filter(|addresses| !addresses.is_empty()),
-            "IPv6Addresses": null,
-            "RdmaIpAddresses": null,
-            "InternetAccessible": {
-                "InternetChargeType": self.internet.charge_type,
-                "InternetMaxBandwidthOut": self.internet.bandwidth,
-                "PublicIpAssigned": self.internet.public_ip,
-            },
-            "VirtualPrivateCloud": { "VpcId": self.vpc_id, "SubnetId": self.subnet_id, "AsVpcGateway": false },
-            "SecurityGroupIds": self.security_groups,
-            "ImageId": self.image_id,
-            "OsName": self.os_name,
-            "LicenseType": "TencentCloud",
-            "LoginSettings": { "KeyIds": self.key_ids },
-            "DefaultLoginUser": self.login_user,
-            "DefaultLoginPort": self.login_port,
-            "Tags": self.tags,
-            "LatestOperation": self.operation.action,
-            "LatestOperationState": self.operation.state,
-            "LatestOperationRequestId": self.operation.request_id,
-            "LatestOperationErrorMsg": null,
-            "DisasterRecoverGroupId": self.placement_groups.first().map(String::as_str).unwrap_or_default(),
-            "DisasterRecoverGroupIds": self.placement_groups,
-            "CamRoleName": self.role,
-            "HpcClusterId": "",
-            "DedicatedClusterId": "",
-            "DisableApiTermination": self.protected,
-            "EnableJumboFrame": self.jumbo_frames,
-        })
-    }
 }
 
 /// The instances that a request names: the form of each id is checked, then that each exists. Ids named twice count
@@ -188,7 +136,13 @@ pub(super) fn named<'a>(region: &'a Region, ids: &[String]) -> Result<Vec<&'a In
     Ok(found)
 }
 
-pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+pub(super) fn describe(world: &mut World, call: &Call) -> Result<String, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer<'a> {
+        total_count: usize,
+        instance_set: Vec<Shown<'a>>,
+    }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -229,12 +183,16 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     check_values(&here, &filters)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let (total, instances) = page.cut(here.region.cvm.instances.values().filter(|instance| {
-        (ids.is_empty() || ids.contains(&instance.id))
-            && filters.accept(&instance.tags, |name, value| fits(instance, name, value))
-    }));
-    let shown: Vec<Value> = instances.into_iter().map(|instance| instance.show(here.region)).collect();
-    Ok(json!({ "TotalCount": total, "InstanceSet": shown }))
+    let table = &here.region.cvm.instances;
+    let named = if ids.is_empty() { filters.values("instance-id").unwrap_or_default() } else { &ids };
+    let (total, instances) = if named.is_empty() && filters.are_none() {
+        (table.len(), page.of_all(table.values()))
+    } else {
+        let fits = |instance: &&Instance| filters.accept(&instance.tags, |name, value| fits(instance, name, value));
+        page.cut(table.among(named).filter(fits))
+    };
+    let shown: Vec<Shown<'_>> = instances.into_iter().map(|instance| Shown::of(here.region, instance)).collect();
+    written(&Answer { total_count: total, instance_set: shown })
 }
 
 /// Filters whose values have a form that is checked.
@@ -306,8 +264,7 @@ pub(super) fn describe_status(world: &mut World, call: &Call) -> Result<Value, A
     let ids = input.instance_ids.unwrap_or_default();
     listing::check_ids(("InstanceIds", &ids), "ins", "InvalidInstanceId.Malformed", &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let instances = here.region.cvm.instances.values();
-    let (total, instances) = page.cut(instances.filter(|instance| ids.is_empty() || ids.contains(&instance.id)));
+    let (total, instances) = page.cut(here.region.cvm.instances.among(&ids));
     let statuses: Vec<Value> = instances
         .into_iter()
         .map(|instance| json!({ "InstanceId": instance.id, "InstanceState": instance.state.name() }))

@@ -172,14 +172,13 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::check_ids(("KeyIds", &ids), "skey", MALFORMED, &LISTS)?;
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let (total, keys) = page.cut(here.region.cvm.key_pairs.values().filter(|key| {
-        (ids.is_empty() || ids.contains(&key.id))
-            && filters.accept(&key.tags, |name, value| match name {
-                "project-id" => key.project_id.to_string() == value,
-                "key-name" => key.name == value,
-                "key-id" => key.id == value,
-                _ => false,
-            })
+    let (total, keys) = page.cut(here.region.cvm.key_pairs.among(&ids).filter(|key| {
+        filters.accept(&key.tags, |name, value| match name {
+            "project-id" => key.project_id.to_string() == value,
+            "key-name" => key.name == value,
+            "key-id" => key.id == value,
+            _ => false,
+        })
     }));
     let keys: Vec<Value> = keys.into_iter().map(|key| key.show(here.region)).collect();
     Ok(json!({ "TotalCount": total, "KeyPairSet": keys }))

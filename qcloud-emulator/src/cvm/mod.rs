@@ -15,6 +15,7 @@ mod catalog;
 mod disks;
 mod images;
 mod instance_changes;
+mod instance_view;
 pub(crate) mod instances;
 mod key_material;
 mod key_pairs;
@@ -40,7 +41,7 @@ const ACTIONS: &[Action] = &[
     Action::new("DescribeRegions", locations::describe_regions).anywhere(),
     Action::new("DescribeZones", locations::describe_zones),
     Action::new("RunInstances", run::run),
-    Action::new("DescribeInstances", instances::describe),
+    Action::writing("DescribeInstances", instances::describe),
     Action::new("DescribeInstancesStatus", instances::describe_status),
     Action::new("StartInstances", lifecycle::start),
     Action::new("StopInstances", lifecycle::stop),

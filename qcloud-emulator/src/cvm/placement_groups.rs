@@ -177,9 +177,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::check_ids(("DisasterRecoverGroupIds", &ids), "ps", MALFORMED, &LISTS)?;
     let filters = Filters::check(input.filters, &["tag-key", "tag-value", "tag:"], &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
-    let (total, groups) = page.cut(here.region.cvm.placement_groups.values().filter(|group| {
-        (ids.is_empty() || ids.contains(&group.id))
-            && input.name.as_ref().is_none_or(|name| group.name.contains(name.as_str()))
+    let (total, groups) = page.cut(here.region.cvm.placement_groups.among(&ids).filter(|group| {
+        input.name.as_ref().is_none_or(|name| group.name.contains(name.as_str()))
             && filters.accept(&group.tags, |_, _| false)
     }));
     let groups: Vec<Value> = groups

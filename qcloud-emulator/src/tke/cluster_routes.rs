@@ -89,14 +89,14 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     }
     let filters = Filters::check(filters, &["GatewayIP"], &ONE_FILTER)?;
     let table = route_tables::find(&here, &input.route_table_name, NO_TABLE_TO_LIST)?;
-    let routes: Vec<Value> = table
-        .routes
-        .iter()
-        .filter(|(gateway, _)| filters.accept(&[], |_, value| gateway.to_string() == value))
-        .map(|(gateway, cidr)| {
-            json!({ "RouteTableName": table.name, "DestinationCidrBlock": cidr, "GatewayIp": gateway.to_string() })
-        })
-        .collect();
+    let show = |(gateway, cidr): (&Ipv4Addr, &Cidr)| json!({ "RouteTableName": table.name, "DestinationCidrBlock": cidr, "GatewayIp": gateway.to_string() });
+    let routes: Vec<Value> = match filters.values("GatewayIP") {
+        Some(gateways) => {
+            let gateways = gateways.iter().filter_map(|gateway| gateway.parse().ok());
+            gateways.filter_map(|gateway| table.routes.get_key_value(&gateway)).map(show).collect()
+        }
+        None => table.routes.iter().map(show).collect(),
+    };
     Ok(json!({ "TotalCount": routes.len(), "RouteSet": routes }))
 }
 

@@ -276,9 +276,8 @@ fn list(world: &mut World, call: &Call, show: fn(&Cluster) -> Value) -> Result<V
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     let page = faults::page(input.offset, input.limit)?;
     let kind = input.cluster_type.filter(|kind| !kind.is_empty());
-    let (total, clusters) = page.cut(here.region.tke.clusters.values().filter(|cluster| {
-        (ids.is_empty() || ids.contains(&cluster.id))
-            && kind.as_ref().is_none_or(|kind| cluster.kind == *kind)
+    let (total, clusters) = page.cut(here.region.tke.clusters.among(&ids).filter(|cluster| {
+        kind.as_ref().is_none_or(|kind| cluster.kind == *kind)
             && filters.accept(&cluster.tags, |name, value| match name {
                 "ClusterName" => cluster.name == value,
                 "ClusterType" => cluster.kind == value,
@@ -307,7 +306,7 @@ pub(super) fn describe_status(world: &mut World, call: &Call) -> Result<Value, A
     let here = world.local(call);
     let ids = input.cluster_ids.unwrap_or_default();
     listing::check_ids(("ClusterIds", &ids), "cls", faults::PARAM, &LISTS)?;
-    let clusters = here.region.tke.clusters.values().filter(|cluster| ids.is_empty() || ids.contains(&cluster.id));
+    let clusters = here.region.tke.clusters.among(&ids);
     let states: Vec<Value> = clusters.map(Cluster::show_status).collect();
     Ok(json!({ "TotalCount": states.len(), "ClusterStatusSet": states }))
 }

@@ -182,24 +182,23 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
-    let (total, ha_vips) = page.cut(region.vpc.ha_vips.values().filter(|vip| {
-        (ids.is_empty() || ids.contains(&vip.id))
-            && filters.accept(&vip.tags, |name, value| match name {
-                "havip-id" => vip.id == value,
-                "havip-name" => vip.name == value,
-                "vpc-id" => vip.vpc_id == value,
-                "subnet-id" => vip.subnet_id == value,
-                "vip" => vip.address.to_string() == value,
-                "address-ip" => {
-                    let elastic = vip.elastic_ip.as_ref().and_then(|id| region.vpc.elastic_ips.get(id));
-                    elastic.is_some_and(|elastic| elastic.ip == value)
-                }
-                "havip-association.instance-id" => vip.associations.iter().any(|other| other.instance_id == value),
-                "havip-association.instance-type" => {
-                    vip.associations.iter().any(|other| other.instance_type.as_deref() == Some(value))
-                }
-                _ => false,
-            })
+    let (total, ha_vips) = page.cut(region.vpc.ha_vips.among(&ids).filter(|vip| {
+        filters.accept(&vip.tags, |name, value| match name {
+            "havip-id" => vip.id == value,
+            "havip-name" => vip.name == value,
+            "vpc-id" => vip.vpc_id == value,
+            "subnet-id" => vip.subnet_id == value,
+            "vip" => vip.address.to_string() == value,
+            "address-ip" => {
+                let elastic = vip.elastic_ip.as_ref().and_then(|id| region.vpc.elastic_ips.get(id));
+                elastic.is_some_and(|elastic| elastic.ip == value)
+            }
+            "havip-association.instance-id" => vip.associations.iter().any(|other| other.instance_id == value),
+            "havip-association.instance-type" => {
+                vip.associations.iter().any(|other| other.instance_type.as_deref() == Some(value))
+            }
+            _ => false,
+        })
     }));
     let ha_vips: Vec<Value> = ha_vips.into_iter().map(|vip| vip.show(region)).collect();
     Ok(json!({ "TotalCount": total, "HaVipSet": ha_vips }))

@@ -293,23 +293,22 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
-    let (total, interfaces) = page.cut(region.vpc.interfaces.values().filter(|interface| {
-        (ids.is_empty() || ids.contains(&interface.id))
-            && filters.accept(&interface.tags, |name, value| match name {
-                "vpc-id" => interface.vpc_id == value,
-                "subnet-id" => interface.subnet_id == value,
-                "network-interface-id" => interface.id == value,
-                "attachment.instance-id" => interface.is_at(value),
-                "groups.security-group-id" => interface.groups(region).iter().any(|group| group == value),
-                "network-interface-name" => interface.name.contains(value),
-                "network-interface-description" => interface.description.contains(value),
-                "address-ip" => interface.addresses.iter().any(|address| address.ip.to_string() == value),
-                "is-primary" => interface.primary.to_string() == value,
-                "eni-type" => interface.kind().to_string() == value,
-                "eni-qos" => interface.quality == value,
-                "zone" => interface.zone == value,
-                _ => false,
-            })
+    let (total, interfaces) = page.cut(region.vpc.interfaces.among(&ids).filter(|interface| {
+        filters.accept(&interface.tags, |name, value| match name {
+            "vpc-id" => interface.vpc_id == value,
+            "subnet-id" => interface.subnet_id == value,
+            "network-interface-id" => interface.id == value,
+            "attachment.instance-id" => interface.is_at(value),
+            "groups.security-group-id" => interface.groups(region).iter().any(|group| group == value),
+            "network-interface-name" => interface.name.contains(value),
+            "network-interface-description" => interface.description.contains(value),
+            "address-ip" => interface.addresses.iter().any(|address| address.ip.to_string() == value),
+            "is-primary" => interface.primary.to_string() == value,
+            "eni-type" => interface.kind().to_string() == value,
+            "eni-qos" => interface.quality == value,
+            "zone" => interface.zone == value,
+            _ => false,
+        })
     }));
     let interfaces: Vec<Value> = interfaces.into_iter().map(|interface| interface.show(region)).collect();
     Ok(json!({ "NetworkInterfaceSet": interfaces, "TotalCount": total }))

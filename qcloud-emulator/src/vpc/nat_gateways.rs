@@ -164,20 +164,19 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
-    let (total, gateways) = page.cut(region.vpc.nat_gateways.values().filter(|gateway| {
-        (ids.is_empty() || ids.contains(&gateway.id))
-            && filters.accept(&gateway.tags, |name, value| match name {
-                "nat-gateway-id" => gateway.id == value,
-                "vpc-id" => gateway.vpc_id == value,
-                "nat-gateway-name" => gateway.name.contains(value),
-                "nat-state" | "state" => gateway.state.name() == value,
-                "zone" => gateway.zone == value,
-                "public-ip" => {
-                    let mut addresses = gateway.elastic_ips.iter().filter_map(|id| region.vpc.elastic_ips.get(id));
-                    addresses.any(|elastic| elastic.ip == value)
-                }
-                _ => false,
-            })
+    let (total, gateways) = page.cut(region.vpc.nat_gateways.among(&ids).filter(|gateway| {
+        filters.accept(&gateway.tags, |name, value| match name {
+            "nat-gateway-id" => gateway.id == value,
+            "vpc-id" => gateway.vpc_id == value,
+            "nat-gateway-name" => gateway.name.contains(value),
+            "nat-state" | "state" => gateway.state.name() == value,
+            "zone" => gateway.zone == value,
+            "public-ip" => {
+                let mut addresses = gateway.elastic_ips.iter().filter_map(|id| region.vpc.elastic_ips.get(id));
+                addresses.any(|elastic| elastic.ip == value)
+            }
+            _ => false,
+        })
     }));
     let gateways: Vec<Value> = gateways.into_iter().map(|gateway| gateway.show(region)).collect();
     Ok(json!({ "NatGatewaySet": gateways, "TotalCount": total, "VerboseLevel": "DETAIL" }))

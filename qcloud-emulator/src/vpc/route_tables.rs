@@ -117,16 +117,15 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     refuse_unknown(&here, &ids, "route table", |id| here.region.vpc.route_tables.contains(id))?;
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     let page = Page::from_text(input.offset.as_deref(), input.limit.as_deref(), &LISTS)?;
-    let (total, tables) = page.cut(here.region.vpc.route_tables.values().filter(|table| {
-        (ids.is_empty() || ids.contains(&table.id))
-            && filters.accept(&table.tags, |name, value| match name {
-                "route-table-id" => table.id == value,
-                "route-table-name" => table.name == value,
-                "vpc-id" => table.vpc_id == value,
-                "association.main" => table.main.to_string() == value,
-                "next-hop-type" => table.routes.iter().any(|route| route.gateway_type == value),
-                _ => false,
-            })
+    let (total, tables) = page.cut(here.region.vpc.route_tables.among(&ids).filter(|table| {
+        filters.accept(&table.tags, |name, value| match name {
+            "route-table-id" => table.id == value,
+            "route-table-name" => table.name == value,
+            "vpc-id" => table.vpc_id == value,
+            "association.main" => table.main.to_string() == value,
+            "next-hop-type" => table.routes.iter().any(|route| route.gateway_type == value),
+            _ => false,
+        })
     }));
     let with_routes = input.need_router_info.unwrap_or(true);
     let tables: Vec<Value> = tables.into_iter().map(|table| table.show(here.region, with_routes)).collect();

@@ -245,19 +245,18 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let limit = input.max_results.map(|limit| limit.to_string());
     let (offset, limit) = if by_token { (input.next_token, limit) } else { (input.offset, input.limit) };
     let page = Page::from_text(offset.as_deref().filter(|text| !text.is_empty()), limit.as_deref(), &LISTS)?;
-    let (total, subnets) = page.cut(here.region.vpc.subnets.values().filter(|subnet| {
-        (ids.is_empty() || ids.contains(&subnet.id))
-            && filters.accept(&subnet.tags, |name, value| match name {
-                "subnet-id" => subnet.id == value,
-                "vpc-id" => subnet.vpc_id == value,
-                "cidr-block" => subnet.cidr.to_string() == value,
-                "is-default" => subnet.is_default.to_string() == value,
-                "is-remote-vpc-snat" => value == "false",
-                "subnet-name" => subnet.name == value,
-                "zone" => subnet.zone == value,
-                "route-table-id" => subnet.route_table_id == value,
-                _ => false,
-            })
+    let (total, subnets) = page.cut(here.region.vpc.subnets.among(&ids).filter(|subnet| {
+        filters.accept(&subnet.tags, |name, value| match name {
+            "subnet-id" => subnet.id == value,
+            "vpc-id" => subnet.vpc_id == value,
+            "cidr-block" => subnet.cidr.to_string() == value,
+            "is-default" => subnet.is_default.to_string() == value,
+            "is-remote-vpc-snat" => value == "false",
+            "subnet-name" => subnet.name == value,
+            "zone" => subnet.zone == value,
+            "route-table-id" => subnet.route_table_id == value,
+            _ => false,
+        })
     }));
     let mut answer = json!({ "TotalCount": total, "SubnetSet": subnets.iter().map(|s| s.show()).collect::<Vec<_>>() });
     if let (true, Some(members)) = (by_token, answer.as_object_mut()) {

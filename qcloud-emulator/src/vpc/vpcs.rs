@@ -181,18 +181,17 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     refuse_unknown(&here, &ids, "VPC", |id| here.region.vpc.vpcs.contains(id))?;
     let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
     let page = Page::from_text(input.offset.as_deref(), input.limit.as_deref(), &LISTS)?;
-    let (total, vpcs) = page.cut(here.region.vpc.vpcs.values().filter(|vpc| {
-        (ids.is_empty() || ids.contains(&vpc.id))
-            && filters.accept(&vpc.tags, |name, value| match name {
-                "vpc-name" => vpc.name.contains(value),
-                "is-default" => vpc.is_default.to_string() == value,
-                "vpc-id" => vpc.id == value,
-                "cidr-block" => {
-                    let cidr = vpc.cidr.to_string();
-                    cidr == value || cidr.split('/').next() == Some(value)
-                }
-                _ => false,
-            })
+    let (total, vpcs) = page.cut(here.region.vpc.vpcs.among(&ids).filter(|vpc| {
+        filters.accept(&vpc.tags, |name, value| match name {
+            "vpc-name" => vpc.name.contains(value),
+            "is-default" => vpc.is_default.to_string() == value,
+            "vpc-id" => vpc.id == value,
+            "cidr-block" => {
+                let cidr = vpc.cidr.to_string();
+                cidr == value || cidr.split('/').next() == Some(value)
+            }
+            _ => false,
+        })
     }));
     Ok(json!({ "TotalCount": total, "VpcSet": vpcs.into_iter().map(Vpc::show).collect::<Vec<_>>() }))
 }

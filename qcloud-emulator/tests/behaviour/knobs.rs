@@ -145,3 +145,44 @@ async fn every_list_shifts_when_the_knob_says_so() {
     let page = client.vpc("DescribeVpcs", json!({"Offset": "1", "Limit": "1"})).await.unwrap();
     assert_eq!((&page["TotalCount"], &page["VpcSet"][0]["VpcName"]), (&json!(3), &json!("net-2")));
 }
+
+#[tokio::test]
+async fn disks_and_interfaces_are_as_before_when_their_task_fails() {
+    let failing = [Task::DiskAttach, Task::DiskDetach, Task::InterfaceAttach];
+    let mut knobs = builder();
+    for task in failing {
+        knobs = knobs.task_failure(task, When::Nth(1));
+    }
+    let client = Client::of(knobs);
+    let network = client.network().await;
+    let instance = client.running(&network, 1).await.remove(0);
+    let disk = json!({"DiskType": "CLOUD_PREMIUM", "DiskSize": 20, "DiskChargeType": "POSTPAID_BY_HOUR",
+        "Placement": {"Zone": "ap-guangzhou-3"}});
+    let disk = client.call("cbs", "CreateDisks", disk).await.unwrap()["DiskIdSet"][0].clone();
+    client.pass(2);
+    let attach = json!({"DiskIds": [disk], "InstanceId": instance});
+    for (action, expected) in [
+        ("AttachDisks", "UNATTACHED"),
+        ("AttachDisks", "ATTACHED"),
+        ("DetachDisks", "ATTACHED"),
+        ("DetachDisks", "UNATTACHED"),
+    ] {
+        client.call("cbs", action, attach.clone()).await.unwrap();
+        client.pass(2);
+        let shown = client.call("cbs", "DescribeDisks", json!({"DiskIds": [disk]})).await.unwrap();
+        assert_eq!(shown["DiskSet"][0]["DiskState"], expected, "{action}");
+    }
+    let interface = json!({"VpcId": network.0, "SubnetId": network.1, "NetworkInterfaceName": "second"});
+    let made = client.vpc("CreateNetworkInterface", interface).await.unwrap();
+    let interface = made["NetworkInterface"]["NetworkInterfaceId"].clone();
+    client.pass(2);
+    for expected in ["FAILED", "SUCCESS"] {
+        let attach = json!({"NetworkInterfaceId": interface, "InstanceId": instance});
+        let task = client.vpc("AttachNetworkInterface", attach).await.unwrap()["RequestId"].clone();
+        let status =
+            async || client.vpc("DescribeVpcTaskResult", json!({"TaskId": task})).await.unwrap()["Status"].clone();
+        assert_eq!(status().await, "RUNNING");
+        client.pass(2);
+        assert_eq!(status().await, expected);
+    }
+}
