@@ -7,16 +7,28 @@ import subprocess
 import sys
 
 CLIENTS = {"qcloud-cvm", "qcloud-vpc", "qcloud-clb", "qcloud-cbs", "qcloud-container"}
+PROGRAMS = {"qcloud-ccm", "qcloud-csi"}
+# What the programs are tried out on.
+DOUBLES = {"qcloud-emulator", "apiserver-double"}
 
 # What each published crate may depend on among the others (ARCHITECTURE.md, layers): core knows no service, a client knows
 # no other client, and the emulator, as an independent witness, knows neither.
-LAYERS = {"qcloud-core": set(), "qcloud-emulator": set()} | {client: {"qcloud-core"} for client in CLIENTS}
+LAYERS = (
+    {"qcloud-core": set(), "qcloud-emulator": set(), "apiserver-double": set()}
+    | {client: {"qcloud-core"} for client in CLIENTS}
+    | {program: {"qcloud-core", "qcloud-container"} for program in PROGRAMS}
+)
 
-# The adapters of the Kubernetes traits live in qcloud-container above the clients, behind a feature.
-OPTIONAL_LAYERS = LAYERS | {"qcloud-container": {"qcloud-core", *CLIENTS}}
+# The adapters of the Kubernetes traits live in qcloud-container above the clients, behind a feature; the programs try
+# themselves out on the doubles, where the clients make what a cluster starts from.
+OPTIONAL_LAYERS = (
+    LAYERS
+    | {"qcloud-container": {"qcloud-core", *CLIENTS}}
+    | {program: {"qcloud-core", *CLIENTS, *DOUBLES} for program in PROGRAMS}
+)
 
 # Besides these, tests may switch on features of the crate itself, and may run against the emulator.
-TEST_LAYERS = {name: layer | {name, "qcloud-emulator"} for name, layer in OPTIONAL_LAYERS.items()}
+TEST_LAYERS = {name: layer | {name, *DOUBLES} for name, layer in OPTIONAL_LAYERS.items()}
 
 LICENSE = "MIT OR Apache-2.0"
 
