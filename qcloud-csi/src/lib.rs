@@ -1,1 +1,6 @@
 #![doc = include_str!("../README.md")]
+
+#[allow(missing_docs, clippy::all, clippy::use_self, clippy::future_not_send, rustdoc::all)] // as its generator makes it
+#[path = "generated/csi.v1.rs"]
+#[rustfmt::skip]
+pub mod proto;
