@@ -1,5 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+pub mod capability;
+pub mod controller;
+mod deadline;
+pub mod driver;
+mod fields;
+pub mod identity;
+mod operations;
+pub mod status;
+mod topology;
+
 #[allow(missing_docs, clippy::all, clippy::use_self, clippy::future_not_send, rustdoc::all)] // as its generator makes it
 #[path = "generated/csi.v1.rs"]
 #[rustfmt::skip]
