@@ -7,6 +7,8 @@ pub mod driver;
 mod fields;
 pub mod identity;
 mod operations;
+pub mod rpc_log;
+pub mod server;
 pub mod status;
 mod topology;
 
