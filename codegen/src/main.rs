@@ -1,4 +1,4 @@
-//! Generates the typed clients from `models/`.
+//! Generates the typed clients from `models/`, and the services of the programs from their `proto/`.
 //!
 //! The facts of the API (`models/*.json`) and what we add to them (`models/overrides/`) are read, resolved into a plan
 //! that holds every decision, and emitted as Rust text. A run writes only files whose content changes.
@@ -11,6 +11,7 @@ mod output;
 mod overrides;
 mod plan;
 mod problem;
+mod proto;
 mod report;
 mod resolve;
 #[cfg(test)]
@@ -29,7 +30,8 @@ use plan::Plan;
 use problem::Problems;
 use report::{Report, Row};
 
-/// Generates the typed clients from the API definitions in models/ and the overrides beside them.
+/// Generates the typed clients from the API definitions in models/ and the overrides beside them, and the services of the
+/// programs from their proto files.
 #[derive(Debug, Parser)]
 #[command(about)]
 struct Arguments {
@@ -55,6 +57,9 @@ const PACKAGES: &[Package] = &[
         models: &[("tke-2018-05-25", "src/v20180525"), ("tke-2022-05-01", "src/v20220501")],
     },
 ];
+
+/// The packages that speak gRPC, with their proto files.
+const PROTOCOLS: &[(&str, &str)] = &[("qcloud-csi", "csi.proto")];
 
 /// Where the tests against the official examples find the operations.
 const CONFORMANCE_FOLDER: &str = "conformance/src/generated";
@@ -118,6 +123,12 @@ fn generate(root: &Path) -> Result<(Output, Report), Problems> {
     output.folder(EMULATOR_MODELS, emulator);
     operations.push(("mod.rs".to_owned(), emit::conformance_module(&operations)));
     output.folder(CONFORMANCE_FOLDER, operations);
+    for (package, file) in PROTOCOLS {
+        match proto::generate(root, &format!("{package}/proto"), file) {
+            Ok(generated) => output.folder(&format!("{package}/src/generated"), vec![generated]),
+            Err(problem) => problems.push(problem),
+        }
+    }
     Problems::none_or(problems, (output, report))
 }
 

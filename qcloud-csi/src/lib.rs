@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+pub mod capability;
+pub mod controller;
+mod deadline;
+pub mod driver;
+mod fields;
+pub mod identity;
+mod operations;
+pub mod rpc_log;
+pub mod server;
+pub mod status;
+mod topology;
+
+#[allow(missing_docs, clippy::all, clippy::use_self, clippy::future_not_send, rustdoc::all)] // as its generator makes it
+#[path = "generated/csi.v1.rs"]
+#[rustfmt::skip]
+pub mod proto;

@@ -8,3 +8,13 @@ pub mod instances;
 pub mod load_balancers;
 pub mod routes;
 pub mod volumes;
+
+use qcloud_core::RateLimits;
+
+/// The documented rates of every service that the adapters call. What else the account does needs its share of them.
+#[must_use]
+pub fn rate_limits() -> RateLimits {
+    [qcloud_cbs::RATES, qcloud_clb::RATES, qcloud_cvm::RATES, qcloud_vpc::RATES, crate::RATES]
+        .into_iter()
+        .fold(RateLimits::new(), RateLimits::with_rates)
+}

@@ -1,0 +1,266 @@
+//! The controller service: what is done in the cloud, over any implementation of [`Volumes`].
+//!
+//! An operation that takes time is waited for until shortly before the caller's deadline. If it is not done by then, the
+//! answer is `ABORTED`, by which the sidecars know that it goes on, and ask again. One operation at a time is done on a
+//! volume; a second one is `ABORTED` at once.
+
+mod capacity;
+mod changes;
+mod lists;
+mod publish;
+mod snapshots;
+mod volumes;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use qcloud_container::kubernetes::volumes::{Volume, Volumes};
+use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
+use tonic::{Request, Response, Status};
+
+use crate::deadline::Deadline;
+use crate::driver::Driver;
+use crate::operations::Operations;
+use crate::proto::controller_server::Controller;
+use crate::proto::controller_service_capability::{Rpc, Type, rpc};
+use crate::proto::{
+    ControllerExpandVolumeRequest, ControllerExpandVolumeResponse, ControllerGetCapabilitiesRequest,
+    ControllerGetCapabilitiesResponse, ControllerGetVolumeRequest, ControllerGetVolumeResponse,
+    ControllerModifyVolumeRequest, ControllerModifyVolumeResponse, ControllerPublishVolumeRequest,
+    ControllerPublishVolumeResponse, ControllerServiceCapability, ControllerUnpublishVolumeRequest,
+    ControllerUnpublishVolumeResponse, CreateSnapshotRequest, CreateSnapshotResponse, CreateVolumeRequest,
+    CreateVolumeResponse, DeleteSnapshotRequest, DeleteSnapshotResponse, DeleteVolumeRequest, DeleteVolumeResponse,
+    GetCapacityRequest, GetCapacityResponse, GetSnapshotRequest, GetSnapshotResponse, ListSnapshotsRequest,
+    ListSnapshotsResponse, ListVolumesRequest, ListVolumesResponse, ValidateVolumeCapabilitiesRequest,
+    ValidateVolumeCapabilitiesResponse,
+};
+use crate::status;
+
+/// What the controller can do. Cloning volumes is missing: CBS copies a disk only by way of a snapshot.
+const CAPABILITIES: [rpc::Type; 14] = [
+    rpc::Type::CreateDeleteVolume,
+    rpc::Type::PublishUnpublishVolume,
+    rpc::Type::ListVolumes,
+    rpc::Type::GetCapacity,
+    rpc::Type::CreateDeleteSnapshot,
+    rpc::Type::ListSnapshots,
+    rpc::Type::PublishReadonly,
+    rpc::Type::ExpandVolume,
+    rpc::Type::ListVolumesPublishedNodes,
+    rpc::Type::VolumeCondition,
+    rpc::Type::GetVolume,
+    rpc::Type::SingleNodeMultiWriter,
+    rpc::Type::ModifyVolume,
+    rpc::Type::GetSnapshot,
+];
+
+/// The pause before something is looked at again, where the cloud suggests none.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The controller service.
+#[derive(Clone)]
+pub struct ControllerService {
+    volumes: Arc<dyn Volumes>,
+    driver: Driver,
+    operations: Operations,
+}
+
+impl fmt::Debug for ControllerService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControllerService").field("driver", &self.driver).finish_non_exhaustive()
+    }
+}
+
+impl ControllerService {
+    /// The controller of a driver for these volumes.
+    pub fn new(driver: Driver, volumes: Arc<dyn Volumes>) -> Self {
+        Self { volumes, driver, operations: Operations::default() }
+    }
+
+    /// Repeats an operation for as long as it is under way, and waits for the volume between.
+    ///
+    /// The cloud is never cut off in the middle of a call: only the waiting has an end.
+    async fn finish<T, F>(
+        &self,
+        deadline: Deadline,
+        volume: Option<&str>,
+        operation: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, Status>
+    where
+        T: Send,
+        F: Future<Output = Result<T, ProviderError>> + Send,
+    {
+        let mut again = false;
+        loop {
+            let error = match operation().await {
+                Err(error) if error.kind() == ErrorKind::Pending => error,
+                other => return other.map_err(|error| status::of(&error)),
+            };
+            // What has begun may be slow to show: a volume that looks settled right away is not asked again at once.
+            let pause = if again || volume.is_none() { pause(&error) } else { Duration::ZERO };
+            let wait = async {
+                tokio::time::sleep(pause).await;
+                match volume {
+                    Some(id) => self.volumes.settled(id).await.map(drop),
+                    None => Ok(()),
+                }
+            };
+            match deadline.wait(wait).await {
+                None => return Err(status::of(&error)),
+                Some(Err(error)) if error.kind() != ErrorKind::NotFound => return Err(status::of(&error)),
+                Some(_) => again = true,
+            }
+        }
+    }
+
+    /// A volume on which nothing is under way.
+    async fn settled(&self, deadline: Deadline, volume: Volume) -> Result<Volume, Status> {
+        if volume.is_settled() {
+            return Ok(volume);
+        }
+        match deadline.wait(self.volumes.settled(&volume.id)).await {
+            Some(settled) => settled.map_err(|error| status::of(&error)),
+            None => Err(Status::aborted(format!("the volume {} is not ready yet: {:?}", volume.id, volume.state))),
+        }
+    }
+}
+
+fn pause(error: &ProviderError) -> Duration {
+    match error.retry() {
+        Retry::After(pause) => pause,
+        _ => PAUSE,
+    }
+}
+
+/// Logs a request, without its secrets, and takes it apart.
+fn read<T: fmt::Debug>(request: Request<T>) -> (Deadline, T) {
+    let deadline = Deadline::of(&request);
+    let message = request.into_inner();
+    tracing::debug!(request = ?message, "asked");
+    (deadline, message)
+}
+
+#[tonic::async_trait]
+impl Controller for ControllerService {
+    async fn create_volume(
+        &self,
+        request: Request<CreateVolumeRequest>,
+    ) -> Result<Response<CreateVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.create(deadline, request).await.map(Response::new)
+    }
+
+    async fn delete_volume(
+        &self,
+        request: Request<DeleteVolumeRequest>,
+    ) -> Result<Response<DeleteVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.delete(deadline, request).await.map(Response::new)
+    }
+
+    async fn controller_publish_volume(
+        &self,
+        request: Request<ControllerPublishVolumeRequest>,
+    ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.publish(deadline, request).await.map(Response::new)
+    }
+
+    async fn controller_unpublish_volume(
+        &self,
+        request: Request<ControllerUnpublishVolumeRequest>,
+    ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.unpublish(deadline, request).await.map(Response::new)
+    }
+
+    async fn validate_volume_capabilities(
+        &self,
+        request: Request<ValidateVolumeCapabilitiesRequest>,
+    ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
+        let (_, request) = read(request);
+        self.validate(request).await.map(Response::new)
+    }
+
+    async fn list_volumes(
+        &self,
+        request: Request<ListVolumesRequest>,
+    ) -> Result<Response<ListVolumesResponse>, Status> {
+        let (_, request) = read(request);
+        self.volume_page(request).await.map(Response::new)
+    }
+
+    async fn get_capacity(
+        &self,
+        request: Request<GetCapacityRequest>,
+    ) -> Result<Response<GetCapacityResponse>, Status> {
+        let (_, request) = read(request);
+        self.capacity(request).await.map(Response::new)
+    }
+
+    async fn controller_get_capabilities(
+        &self,
+        _: Request<ControllerGetCapabilitiesRequest>,
+    ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
+        let capability =
+            |of: rpc::Type| ControllerServiceCapability { r#type: Some(Type::Rpc(Rpc { r#type: of.into() })) };
+        Ok(Response::new(ControllerGetCapabilitiesResponse { capabilities: CAPABILITIES.map(capability).into() }))
+    }
+
+    async fn create_snapshot(
+        &self,
+        request: Request<CreateSnapshotRequest>,
+    ) -> Result<Response<CreateSnapshotResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.take_snapshot(deadline, request).await.map(Response::new)
+    }
+
+    async fn delete_snapshot(
+        &self,
+        request: Request<DeleteSnapshotRequest>,
+    ) -> Result<Response<DeleteSnapshotResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.drop_snapshot(deadline, request).await.map(Response::new)
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<ListSnapshotsRequest>,
+    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+        let (_, request) = read(request);
+        self.snapshot_page(request).await.map(Response::new)
+    }
+
+    async fn get_snapshot(
+        &self,
+        request: Request<GetSnapshotRequest>,
+    ) -> Result<Response<GetSnapshotResponse>, Status> {
+        let (_, request) = read(request);
+        self.snapshot(request).await.map(Response::new)
+    }
+
+    async fn controller_expand_volume(
+        &self,
+        request: Request<ControllerExpandVolumeRequest>,
+    ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.expand(deadline, request).await.map(Response::new)
+    }
+
+    async fn controller_get_volume(
+        &self,
+        request: Request<ControllerGetVolumeRequest>,
+    ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
+        let (_, request) = read(request);
+        self.volume(request).await.map(Response::new)
+    }
+
+    async fn controller_modify_volume(
+        &self,
+        request: Request<ControllerModifyVolumeRequest>,
+    ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
+        let (deadline, request) = read(request);
+        self.modify(deadline, request).await.map(Response::new)
+    }
+}
