@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use prost_build::{Config, Module};
+use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor, Value};
 use protox::Compiler;
 
@@ -19,7 +20,7 @@ pub(crate) fn generate(root: &Path, folder: &str, file: &str) -> Result<(String,
     let path = format!("{folder}/{file}");
     let refused = |error: &dyn std::fmt::Display| Problem::new(path.as_str(), "proto", error);
     let mut compiler = Compiler::new([root.join(folder)]).map_err(|error| refused(&error))?;
-    compiler.include_source_info(true);
+    compiler.include_source_info(true).include_imports(true);
     compiler.open_file(file).map_err(|error| refused(&error))?;
 
     let pool = compiler.descriptor_pool();
@@ -33,10 +34,15 @@ pub(crate) fn generate(root: &Path, folder: &str, file: &str) -> Result<(String,
         .btree_map(["."])
         .skip_debug(secretive.iter().map(|message| format!(".{}", message.full_name())))
         .service_generator(tonic_prost_build::configure().build_transport(false).service_generator());
+    // The types of the imported files are those of prost; only what is in the file itself comes out.
     let files = compiler.file_descriptor_set().file;
-    let requests = files.into_iter().map(|file| (Module::from_protobuf_package_name(file.package()), file)).collect();
-    let generated = config.generate(requests).map_err(|error| refused(&error))?;
-    let Some((module, code)) = generated.into_iter().next() else {
+    let module_of = |file: &FileDescriptorProto| Module::from_protobuf_package_name(file.package());
+    let Some(module) = files.iter().find(|one| one.name() == file).map(module_of) else {
+        return Err(Problem::new(path, "file", "the compiler lost it"));
+    };
+    let requests = files.into_iter().map(|file| (module_of(&file), file)).collect();
+    let mut generated = config.generate(requests).map_err(|error| refused(&error))?;
+    let Some(code) = generated.remove(&module) else {
         return Err(Problem::new(path, "package", "holds neither a message nor a service"));
     };
 

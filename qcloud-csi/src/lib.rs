@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod capability;
+pub mod cli;
 pub mod controller;
 mod deadline;
 pub mod driver;
@@ -8,6 +9,7 @@ mod fields;
 pub mod identity;
 mod operations;
 pub mod rpc_log;
+pub mod run;
 pub mod server;
 pub mod status;
 mod topology;

@@ -1,0 +1,7 @@
+//! The controller service over volumes that do as a test says, in virtual time, and the socket.
+
+mod deadlines;
+mod operations;
+mod secrets;
+mod socket;
+mod volumes;
