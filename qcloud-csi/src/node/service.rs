@@ -160,7 +160,7 @@ impl Node for NodeService {
         request.volume_capability.as_ref().map(crate::capability::Use::read).transpose()?;
         let volume = request.volume_id.clone();
         let capacity_bytes =
-            self.carry_through(&request.volume_id, |work| async move { work.expand(&volume, &request).await }).await?;
+            self.carry_through(&volume.clone(), |work| async move { work.expand(&volume, &request).await }).await?;
         Ok(Response::new(NodeExpandVolumeResponse { capacity_bytes }))
     }
 
