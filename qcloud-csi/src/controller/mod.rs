@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use qcloud_container::kubernetes::volumes::{Volume, Volumes};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
+use qcloud_core::clock::{Clock, SystemClock};
 use tonic::{Request, Response, Status};
 
 use crate::deadline::Deadline;
@@ -63,6 +64,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct ControllerService {
     volumes: Arc<dyn Volumes>,
     driver: Driver,
+    clock: Arc<dyn Clock>,
     operations: Operations,
 }
 
@@ -75,7 +77,14 @@ impl fmt::Debug for ControllerService {
 impl ControllerService {
     /// The controller of a driver for these volumes.
     pub fn new(driver: Driver, volumes: Arc<dyn Volumes>) -> Self {
-        Self { volumes, driver, operations: Operations::default() }
+        Self { volumes, driver, clock: Arc::new(SystemClock), operations: Operations::default() }
+    }
+
+    /// Has the pauses between two looks at the cloud go by its clock. Deadlines go by the machine's, as the caller's do.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Repeats an operation for as long as it is under way, and waits for the volume between.
@@ -100,7 +109,7 @@ impl ControllerService {
             // What has begun may be slow to show: a volume that looks settled right away is not asked again at once.
             let pause = if again || volume.is_none() { pause(&error) } else { Duration::ZERO };
             let wait = async {
-                tokio::time::sleep(pause).await;
+                self.clock.sleep(pause).await;
                 match volume {
                     Some(id) => self.volumes.settled(id).await.map(drop),
                     None => Ok(()),

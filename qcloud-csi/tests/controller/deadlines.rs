@@ -53,25 +53,11 @@ async fn what_is_done_in_time_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taking_back_and_growing_wait_as_well() {
+async fn taking_back_waits_as_well() {
     let (controller, switch) = slow();
     let id = volume(&controller, "slow").await;
     switch.send_replace(true);
     controller.controller_publish_volume(within(publish(&id))).await.unwrap();
-    switch.send_replace(false);
-
-    let expand = || {
-        let range = CapacityRange { required_bytes: 50 << 30, limit_bytes: 0 };
-        within(ControllerExpandVolumeRequest {
-            volume_id: id.clone(),
-            capacity_range: Some(range),
-            ..ControllerExpandVolumeRequest::default()
-        })
-    };
-    assert_eq!(controller.controller_expand_volume(expand()).await.unwrap_err().code(), Code::Aborted);
-    switch.send_replace(true);
-    let grown = controller.controller_expand_volume(expand()).await.unwrap().into_inner();
-    assert_eq!(grown.capacity_bytes, 50 << 30);
     switch.send_replace(false);
 
     let unpublish = || {
@@ -84,6 +70,30 @@ async fn taking_back_and_growing_wait_as_well() {
     assert_eq!(controller.controller_unpublish_volume(unpublish()).await.unwrap_err().code(), Code::Aborted);
     switch.send_replace(true);
     controller.controller_unpublish_volume(unpublish()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn growing_waits_as_well() {
+    let (controller, switch) = slow();
+    let id = volume(&controller, "slow").await;
+    let expand = || {
+        within(ControllerExpandVolumeRequest {
+            volume_id: id.clone(),
+            capacity_range: Some(CapacityRange { required_bytes: 50 << 30, limit_bytes: 0 }),
+            ..ControllerExpandVolumeRequest::default()
+        })
+    };
+    assert_eq!(controller.controller_expand_volume(expand()).await.unwrap_err().code(), Code::Aborted);
+    // Another call while it grows does not wait, but says the same.
+    let started = Instant::now();
+    assert_eq!(controller.controller_expand_volume(expand()).await.unwrap_err().code(), Code::Aborted);
+    assert!(started.elapsed().is_zero());
+
+    let id = volume(&controller, "quick").await;
+    switch.send_replace(true);
+    let expand = ControllerExpandVolumeRequest { volume_id: id, ..expand().into_inner() };
+    let grown = controller.controller_expand_volume(within(expand)).await.unwrap().into_inner();
+    assert_eq!(grown.capacity_bytes, 50 << 30);
 }
 
 #[tokio::test(start_paused = true)]

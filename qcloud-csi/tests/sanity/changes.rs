@@ -87,7 +87,7 @@ async fn a_volume_changes_its_type_with_and_without_an_attributes_class() {
     let classy = lab.create(classy).await;
     for volume in [plain, classy] {
         for _ in 0..2 {
-            let request = modify(&volume.volume_id, &[("diskType", "CLOUD_HSSD")]);
+            let request = modify(&volume.volume_id, &[("diskType", "CLOUD_SSD")]);
             lab.controller.controller_modify_volume(request).await.unwrap();
         }
         let odd = modify(&volume.volume_id, &[("XXX_FakeKey", "XXX_FakeValue")]);

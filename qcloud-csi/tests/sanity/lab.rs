@@ -103,8 +103,10 @@ impl Lab {
 
         let volumes = CbsVolumes::new(&config, ClusterIdentity::new("uid-1", "sanity")).with_zones([ZONE]);
         let driver = Driver::default();
-        let services = Routes::new(IdentityServer::new(IdentityService::new(driver.clone()).with_controller(config)))
-            .add_service(ControllerServer::new(ControllerService::new(driver, Arc::new(volumes))));
+        let controller =
+            ControllerService::new(driver.clone(), Arc::new(volumes)).with_clock(Arc::new(clock.clone()));
+        let services = Routes::new(IdentityServer::new(IdentityService::new(driver).with_controller(config)))
+            .add_service(ControllerServer::new(controller));
         let folder = folder();
         let path = folder.join("csi.sock");
         let endpoint = format!("unix://{}", path.display());
