@@ -63,6 +63,12 @@ impl Use {
         self.access(false).is_shared()
     }
 
+    /// Whether a node may have the volume at several places at a time.
+    #[must_use]
+    pub fn allows_several_targets(self) -> bool {
+        self.is_shared() || self.mode == Mode::SingleNodeMultiWriter
+    }
+
     /// How a node uses the volume.
     #[must_use]
     pub fn access(self, read_only: bool) -> Access {

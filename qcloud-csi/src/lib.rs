@@ -7,6 +7,7 @@ mod deadline;
 pub mod driver;
 mod fields;
 pub mod identity;
+pub mod node;
 mod operations;
 pub mod rpc_log;
 pub mod run;
