@@ -4,12 +4,10 @@ use qcloud_container::kubernetes::volumes::{Access, Others, Volume};
 use tonic::Status;
 
 use crate::fields;
+use crate::node::host::Filesystem;
 use crate::proto::VolumeCapability;
 use crate::proto::volume_capability::AccessType;
 use crate::proto::volume_capability::access_mode::Mode;
-
-/// File systems that the node side makes and mounts.
-pub const FILE_SYSTEMS: [&str; 2] = ["ext4", "xfs"];
 
 /// The most bytes of all mount flags.
 const FLAGS: usize = 4096;
@@ -41,7 +39,7 @@ impl Use {
                 if mount.mount_flags.iter().map(String::len).sum::<usize>() > FLAGS {
                     return Err(Status::invalid_argument(format!("mount_flags have more than {FLAGS} bytes")));
                 }
-                if !mount.fs_type.is_empty() && !FILE_SYSTEMS.contains(&mount.fs_type.as_str()) {
+                if !mount.fs_type.is_empty() && Filesystem::named(&mount.fs_type).is_none() {
                     let message = format!("the file system `{}` is not ext4 or xfs", mount.fs_type);
                     return Err(Status::invalid_argument(message));
                 }

@@ -1,5 +1,7 @@
 //! The arguments of the program.
 
+use std::path::PathBuf;
+
 use clap::{Parser, ValueEnum};
 
 use crate::driver::DEFAULT_NAME;
@@ -44,6 +46,9 @@ pub struct Arguments {
     /// How many volumes this node takes; 0 leaves it to the cluster.
     #[arg(long, default_value_t = 18)]
     pub max_volumes: u32,
+    /// A directory for nothing else, where mounts are prepared.
+    #[arg(long, value_name = "DIRECTORY", default_value = "/run/qcloud-csi")]
+    pub scratch: PathBuf,
     /// How the log is written. `RUST_LOG` says how much of it.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -4,6 +4,8 @@ pub mod capability;
 pub mod cli;
 pub mod controller;
 mod deadline;
+#[cfg(feature = "emulator")]
+pub mod demo;
 pub mod driver;
 mod fields;
 pub mod identity;

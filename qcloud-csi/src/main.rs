@@ -11,8 +11,8 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     run::start_log(arguments.log_format);
     #[cfg(feature = "emulator")]
-    if false && arguments.emulator {
-        return ExitCode::SUCCESS;
+    if arguments.emulator {
+        return end(qcloud_csi::demo::run(&arguments).await);
     }
     end(run::run(&arguments).await)
 }

@@ -6,6 +6,7 @@ use qcloud_container::kubernetes::ClusterIdentity;
 use qcloud_container::provider::rate_limits;
 use qcloud_container::provider::volumes::CbsVolumes;
 use qcloud_core::Config;
+use qcloud_core::transport::{Proxy, ReqwestTransport, Transport};
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::service::Routes;
 use tracing_subscriber::EnvFilter;
@@ -14,8 +15,12 @@ use crate::cli::{Arguments, LogFormat};
 use crate::controller::ControllerService;
 use crate::driver::{BadName, Driver};
 use crate::identity::IdentityService;
+use crate::node::host::HostError;
+use crate::node::metadata::{MetadataError, MetadataServer};
+use crate::node::{NodeIdentity, NodeService, this_machine};
 use crate::proto::controller_server::ControllerServer;
 use crate::proto::identity_server::IdentityServer;
+use crate::proto::node_server::NodeServer;
 use crate::server::{ServerError, Socket};
 
 /// The part of the account's rates that the driver uses: others have calls to make, too.
@@ -34,6 +39,12 @@ pub enum RunError {
     /// The configuration for the cloud makes no sense, or the cloud refuses.
     #[error(transparent)]
     Cloud(#[from] qcloud_core::Error),
+    /// The node does not know who it is.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Volumes can't be mounted on this machine.
+    #[error(transparent)]
+    Machine(#[from] HostError),
     /// The socket can't be served.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -63,8 +74,11 @@ pub async fn run(arguments: &Arguments) -> Result<(), RunError> {
     let mut services = Routes::default();
     if arguments.mode.has_controller() {
         let config = configuration(arguments).await?;
-        services = services.add_service(ControllerServer::new(controller(arguments, driver, &config)?));
+        services = services.add_service(ControllerServer::new(controller(arguments, driver.clone(), &config)?));
         identity = identity.with_controller(config);
+    }
+    if arguments.mode.has_node() {
+        services = services.add_service(NodeServer::new(node(arguments, &driver).await?));
     }
     services = services.add_service(IdentityServer::new(identity));
     let stop = stop_signal()?;
@@ -91,11 +105,7 @@ async fn configuration(arguments: &Arguments) -> Result<Config, RunError> {
 }
 
 /// The controller service over the cloud's volumes.
-pub(crate) fn controller(
-    arguments: &Arguments,
-    driver: Driver,
-    config: &Config,
-) -> Result<ControllerService, RunError> {
+fn controller(arguments: &Arguments, driver: Driver, config: &Config) -> Result<ControllerService, RunError> {
     let id = arguments.cluster_id.as_deref().filter(|id| !id.is_empty()).ok_or(RunError::Missing(
         "the controller needs --cluster-id: the UID of the namespace kube-system, by which it knows its own volumes \
          (kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')",
@@ -104,6 +114,15 @@ pub(crate) fn controller(
         .with_zones(&arguments.zones)
         .with_reserved_attachments(arguments.reserved_attachments);
     Ok(ControllerService::new(driver, Arc::new(volumes)))
+}
+
+/// The node service of this machine. It asks nothing of the cloud but who it is, for which no credentials are needed.
+async fn node(arguments: &Arguments, driver: &Driver) -> Result<NodeService, RunError> {
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::builder().proxy(Proxy::Direct).build()?);
+    let (id, zone) = (arguments.node_id.clone(), arguments.node_zone.clone());
+    let identity = NodeIdentity::learn(id, zone, arguments.max_volumes, &MetadataServer::new(transport)).await?;
+    tracing::info!(node = identity.id, zone = identity.zone, "this node");
+    Ok(NodeService::new(driver, identity, this_machine(&arguments.scratch).await?))
 }
 
 /// Resolves at SIGINT or SIGTERM. The handlers are in place when this returns.

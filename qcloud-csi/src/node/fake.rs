@@ -23,7 +23,7 @@ const BYTES_PER_INODE: u64 = 16384;
 #[derive(Clone, Debug, Default)]
 pub struct FakeDisks(Arc<Mutex<BTreeMap<String, Disk>>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Disk {
     filesystem: Option<FakeFilesystem>,
     /// What was written to the raw device.
@@ -32,7 +32,7 @@ struct Disk {
     other: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct FakeFilesystem {
     kind: Filesystem,
     size: u64,
@@ -43,6 +43,14 @@ impl FakeDisks {
     /// Puts something on a disk that is neither ext4 nor xfs.
     pub fn put_other(&self, serial: &str, what: impl Into<String>) {
         self.lock().entry(serial.to_owned()).or_default().other = Some(what.into());
+    }
+
+    /// Puts on a disk what is on another one, as making it from a snapshot does.
+    pub fn copy(&self, from: &str, to: &str) {
+        let mut disks = self.lock();
+        if let Some(copied) = disks.get(from).cloned() {
+            disks.insert(to.to_owned(), copied);
+        }
     }
 
     /// The size of the filesystem on a disk, when it has one.
