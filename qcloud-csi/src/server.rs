@@ -115,12 +115,13 @@ impl Socket {
         let Self { listener, file: _file } = self;
         let connections = stream::poll_fn(move |cx| listener.poll_accept(cx).map_ok(|(stream, _)| stream).map(Some));
         let (end, ended) = oneshot::channel::<()>();
-        let mut serving = std::pin::pin!(Server::builder().layer(RpcLog).add_routes(services).serve_with_incoming_shutdown(
-            connections,
-            async move {
-                _ = ended.await;
-            }
-        ));
+        let mut serving =
+            std::pin::pin!(Server::builder().layer(RpcLog).add_routes(services).serve_with_incoming_shutdown(
+                connections,
+                async move {
+                    _ = ended.await;
+                }
+            ));
         tokio::select! {
             result = &mut serving => result?,
             () = stop => {

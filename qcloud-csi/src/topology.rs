@@ -33,7 +33,8 @@ pub(crate) fn zone(key: &str, topology: &Topology) -> Result<String, Status> {
 /// As for one.
 pub(crate) fn zones(key: &str, requirement: Option<&TopologyRequirement>) -> Result<ZoneRequirement, Status> {
     let Some(requirement) = requirement else { return Ok(ZoneRequirement::default()) };
-    let read = |topologies: &[Topology]| topologies.iter().map(|topology| zone(key, topology)).collect::<Result<Vec<_>, _>>();
+    let read =
+        |topologies: &[Topology]| topologies.iter().map(|topology| zone(key, topology)).collect::<Result<Vec<_>, _>>();
     Ok(ZoneRequirement::new(read(&requirement.requisite)?, read(&requirement.preferred)?))
 }
 

@@ -58,7 +58,10 @@ fn every_object_is_one_and_all_are_applied() {
     let applied = serde_saphyr::from_str::<Value>(KUSTOMIZATION).unwrap()["resources"].clone();
     let applied: BTreeSet<&str> = applied.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     // The others need something that not every cluster has, or are examples.
-    assert_eq!(applied, BTreeSet::from(["driver.yaml", "rbac.yaml", "controller.yaml", "node.yaml", "storage-class.yaml"]));
+    assert_eq!(
+        applied,
+        BTreeSet::from(["driver.yaml", "rbac.yaml", "controller.yaml", "node.yaml", "storage-class.yaml"])
+    );
 }
 
 #[test]

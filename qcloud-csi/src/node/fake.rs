@@ -260,7 +260,11 @@ impl FakeHost {
     }
 
     /// Changes something, unless it is this call's turn to fail, and notes it.
-    fn change(&self, what: String, change: impl FnOnce(&mut State, &mut BTreeMap<String, Disk>) -> Result<()>) -> Result<()> {
+    fn change(
+        &self,
+        what: String,
+        change: impl FnOnce(&mut State, &mut BTreeMap<String, Disk>) -> Result<()>,
+    ) -> Result<()> {
         let mut state = self.lock();
         let fault = next(&mut state);
         if fault == Some(Moment::Before) {
@@ -484,14 +488,17 @@ impl Host for FakeHost {
                 .find(|(_, attached)| device_file(attached.number) == source)
                 .map(|(serial, attached)| (serial.clone(), Source::Device(attached.number)));
             let (kind, mount) = match device {
-                Some((serial, shown)) => (PathKind::File, FakeMount {
-                    target: target.to_owned(),
-                    source: shown,
-                    serial,
-                    read_only,
-                    options: MountOptions::default(),
-                    health: Health::Sound,
-                }),
+                Some((serial, shown)) => (
+                    PathKind::File,
+                    FakeMount {
+                        target: target.to_owned(),
+                        source: shown,
+                        serial,
+                        read_only,
+                        options: MountOptions::default(),
+                        health: Health::Sound,
+                    },
+                ),
                 None => {
                     let mount = state.mounts.iter().rfind(|mount| mount.target == source).cloned();
                     let mount = mount.ok_or_else(|| HostError::io("bind", io::ErrorKind::NotFound))?;

@@ -55,13 +55,8 @@ pub trait Host: fmt::Debug + Send + Sync {
     async fn mount_at(&self, path: &Path) -> Result<Option<Mount>>;
 
     /// Mounts the filesystem of a device at a directory.
-    async fn mount(
-        &self,
-        device: &Device,
-        filesystem: Filesystem,
-        target: &Path,
-        options: &MountOptions,
-    ) -> Result<()>;
+    async fn mount(&self, device: &Device, filesystem: Filesystem, target: &Path, options: &MountOptions)
+    -> Result<()>;
 
     /// Makes a mounted directory, or a device, appear at a second place. Read-only means that nobody sees the target
     /// writable at any moment, also when this is cut short. It has no effect on devices: [`set_read_only`] has.

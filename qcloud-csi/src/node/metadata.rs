@@ -175,10 +175,7 @@ mod tests {
     async fn what_is_not_given_is_asked_for() {
         let (script, server) = server(&[Some((200, "ins-1\n")), Some((200, "ap-guangzhou-3"))]);
         let node = NodeIdentity::learn(None, None, 18, &server).await.unwrap();
-        assert_eq!(
-            node,
-            NodeIdentity { id: "ins-1".to_owned(), zone: "ap-guangzhou-3".to_owned(), max_volumes: 18 }
-        );
+        assert_eq!(node, NodeIdentity { id: "ins-1".to_owned(), zone: "ap-guangzhou-3".to_owned(), max_volumes: 18 });
         assert_eq!(
             *script.asked.lock().unwrap(),
             [

@@ -20,19 +20,11 @@ use super::service::{Work, filesystem_of, of_another, status};
 
 impl Work {
     /// Shows a volume at a target.
-    pub(super) async fn publish(
-        &self,
-        volume: &str,
-        staging: &Path,
-        target: &Path,
-        wish: &Wish,
-    ) -> Result<(), Status> {
+    pub(super) async fn publish(&self, volume: &str, staging: &Path, target: &Path, wish: &Wish) -> Result<(), Status> {
         let device = self.here(volume).await?;
         match &wish.kind {
             Kind::Device => self.publish_device(&device, target, wish).await,
-            Kind::Filesystem(mounting) => {
-                self.publish_filesystem(&device, staging, target, mounting, wish).await
-            }
+            Kind::Filesystem(mounting) => self.publish_filesystem(&device, staging, target, mounting, wish).await,
         }
     }
 

@@ -14,8 +14,20 @@ use crate::proto::volume_capability::AccessType;
 
 /// Options of `mount` that would do something else than mount this volume.
 const NOT_OURS: [&str; 14] = [
-    "bind", "rbind", "move", "remount", "loop", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable",
-    "user", "users",
+    "bind",
+    "rbind",
+    "move",
+    "remount",
+    "loop",
+    "private",
+    "rprivate",
+    "shared",
+    "rshared",
+    "slave",
+    "rslave",
+    "unbindable",
+    "user",
+    "users",
 ];
 
 /// How a volume is to be used.
@@ -99,7 +111,9 @@ fn options(flags: &[String]) -> Result<(Vec<String>, bool), Status> {
             "ro" => read_only = true,
             "rw" => read_only = false,
             _ if option.split('=').next().is_some_and(|name| NOT_OURS.contains(&name)) => {
-                return Err(Status::invalid_argument(format!("the mount option `{option}` can't be used for a volume")));
+                return Err(Status::invalid_argument(format!(
+                    "the mount option `{option}` can't be used for a volume"
+                )));
             }
             _ if option.chars().any(char::is_control) => {
                 return Err(Status::invalid_argument("a mount option has a control character in it"));
@@ -185,7 +199,8 @@ mod tests {
 
     #[test]
     fn options_come_one_by_one_and_each_once() {
-        let wish = mounting(read(Mode::SingleNodeWriter, "", &["noatime,discard", " nodev ", "discard", "rw"], &[]).unwrap());
+        let wish =
+            mounting(read(Mode::SingleNodeWriter, "", &["noatime,discard", " nodev ", "discard", "rw"], &[]).unwrap());
         assert_eq!(wish.options, ["noatime", "discard", "nodev"]);
         for bad in ["bind", "noatime,remount", "loop=/dev/loop1", "a\nb"] {
             let status = read(Mode::SingleNodeWriter, "", &[bad], &[]).unwrap_err();

@@ -88,7 +88,8 @@ impl Node for NodeService {
         fields::map("secrets", &request.secrets)?;
         same_serial(&request.volume_id, &request.publish_context)?;
         let volume = request.volume_id.clone();
-        self.carry_through(&request.volume_id, |work| async move { work.stage(&volume, &staging, &wish).await }).await?;
+        self.carry_through(&request.volume_id, |work| async move { work.stage(&volume, &staging, &wish).await })
+            .await?;
         Ok(Response::new(NodeStageVolumeResponse {}))
     }
 
@@ -119,9 +120,10 @@ impl Node for NodeService {
         let staging = path("staging_target_path", &request.staging_target_path)?;
         same_serial(&request.volume_id, &request.publish_context)?;
         let volume = request.volume_id.clone();
-        self.carry_through(&request.volume_id, |work| async move {
-            work.publish(&volume, &staging, &target, &wish).await
-        })
+        self.carry_through(
+            &request.volume_id,
+            |work| async move { work.publish(&volume, &staging, &target, &wish).await },
+        )
         .await?;
         Ok(Response::new(NodePublishVolumeResponse {}))
     }
@@ -178,10 +180,7 @@ impl Node for NodeService {
         Ok(Response::new(NodeGetCapabilitiesResponse { capabilities: capabilities.map(capability).to_vec() }))
     }
 
-    async fn node_get_info(
-        &self,
-        _: Request<NodeGetInfoRequest>,
-    ) -> Result<Response<NodeGetInfoResponse>, Status> {
+    async fn node_get_info(&self, _: Request<NodeGetInfoRequest>) -> Result<Response<NodeGetInfoResponse>, Status> {
         Ok(Response::new(NodeGetInfoResponse {
             node_id: self.node.id.clone(),
             max_volumes_per_node: self.node.max_volumes.into(),

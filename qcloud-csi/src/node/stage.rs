@@ -62,12 +62,7 @@ impl Work {
     }
 
     /// The filesystem on a device, which is made when there is nothing.
-    async fn filesystem(
-        &self,
-        device: &Device,
-        mounting: &Mounting,
-        read_only: bool,
-    ) -> Result<Filesystem, Status> {
+    async fn filesystem(&self, device: &Device, mounting: &Mounting, read_only: bool) -> Result<Filesystem, Status> {
         let refused = |what: String| Status::failed_precondition(format!("{} {what}", device.serial));
         match self.host.content(device).await.map_err(status)? {
             Content::Blank if read_only => {
@@ -91,12 +86,7 @@ impl Work {
 }
 
 /// The filesystem that is staged, if it is as it should be.
-fn compatible(
-    mount: &Mount,
-    device: &Device,
-    mounting: &Mounting,
-    read_only: bool,
-) -> Result<Filesystem, Status> {
+fn compatible(mount: &Mount, device: &Device, mounting: &Mounting, read_only: bool) -> Result<Filesystem, Status> {
     let kind = filesystem_of(mount, device)?;
     let staged = |how: String| Status::already_exists(format!("{} is staged {how} already", device.serial));
     let filesystem = Filesystem::named(kind).ok_or_else(|| staged(format!("with {kind}")))?;
@@ -143,8 +133,7 @@ mod tests {
 
     fn options_of(filesystem: Filesystem, read_only: bool, shared: bool) -> Vec<String> {
         let mounting = Mounting { options: vec!["noatime".to_owned(), "nouuid".to_owned()], ..Mounting::default() };
-        let wish =
-            Wish { kind: Kind::Filesystem(mounting.clone()), read_only, shared, several_targets: shared };
+        let wish = Wish { kind: Kind::Filesystem(mounting.clone()), read_only, shared, several_targets: shared };
         let options = options(filesystem, &mounting, &wish);
         assert_eq!(options.read_only, read_only);
         options.options

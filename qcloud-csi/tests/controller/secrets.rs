@@ -48,8 +48,7 @@ fn secrets() -> BTreeMap<String, String> {
 #[tokio::test]
 async fn the_most_talkative_log_has_none() {
     let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (controller, switch) = slow();
     switch.send_replace(true);

@@ -13,13 +13,28 @@ use crate::lab::{DISK, Lab, SIZE, mount, mount_as, staging, target};
 
 #[derive(Clone, Debug)]
 enum Act {
-    Stage { reader: bool, xfs: bool },
+    Stage {
+        reader: bool,
+        xfs: bool,
+    },
     Unstage,
-    Publish { pod: u32, readonly: bool, reader: bool },
-    Unpublish { pod: u32 },
-    Write { pod: u32, value: u8 },
+    Publish {
+        pod: u32,
+        readonly: bool,
+        reader: bool,
+    },
+    Unpublish {
+        pod: u32,
+    },
+    Write {
+        pod: u32,
+        value: u8,
+    },
     /// Some use of the machine will fail.
-    Fail { nth: u64, after: bool },
+    Fail {
+        nth: u64,
+        after: bool,
+    },
     Restart,
     /// The disk is taken away and attached anew.
     Replug,

@@ -72,8 +72,7 @@ impl Lab {
     }
 
     pub(crate) async fn unstage(&self) -> Result<(), Status> {
-        let request =
-            NodeUnstageVolumeRequest { volume_id: DISK.to_owned(), staging_target_path: text(staging()) };
+        let request = NodeUnstageVolumeRequest { volume_id: DISK.to_owned(), staging_target_path: text(staging()) };
         self.service.node_unstage_volume(Request::new(request)).await.map(drop)
     }
 

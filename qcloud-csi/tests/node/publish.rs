@@ -11,12 +11,8 @@ use crate::lab::{DISK, Lab, block, code, mount, mount_as, publish, staging, targ
 
 const SEVERAL_TARGETS: [Mode; 2] = [Mode::SingleNodeMultiWriter, Mode::MultiNodeReaderOnly];
 const ONE_TARGET: [Mode; 3] = [Mode::SingleNodeWriter, Mode::SingleNodeSingleWriter, Mode::SingleNodeReaderOnly];
-const SEVERAL_TARGETS_RAW: [Mode; 4] = [
-    Mode::SingleNodeMultiWriter,
-    Mode::MultiNodeReaderOnly,
-    Mode::MultiNodeSingleWriter,
-    Mode::MultiNodeMultiWriter,
-];
+const SEVERAL_TARGETS_RAW: [Mode; 4] =
+    [Mode::SingleNodeMultiWriter, Mode::MultiNodeReaderOnly, Mode::MultiNodeSingleWriter, Mode::MultiNodeMultiWriter];
 
 /// A disk with a filesystem, staged in a mode and published for pod 1.
 async fn published(mode: Mode) -> Lab {
@@ -193,10 +189,8 @@ async fn what_another_volume_has_at_the_target_stays() {
     assert_eq!(code(lab.publish_as(over).await), Code::FailedPrecondition);
     request.staging_target_path = text(staging());
     assert_eq!(code(lab.stage_as(request).await), Code::FailedPrecondition);
-    let unpublish = qcloud_csi::proto::NodeUnpublishVolumeRequest {
-        volume_id: other.to_owned(),
-        target_path: text(&target(1)),
-    };
+    let unpublish =
+        qcloud_csi::proto::NodeUnpublishVolumeRequest { volume_id: other.to_owned(), target_path: text(&target(1)) };
     let service = lab.service();
     let answer = qcloud_csi::proto::node_server::Node::node_unpublish_volume(&service, tonic::Request::new(unpublish));
     assert_eq!(code(answer.await), Code::FailedPrecondition);

@@ -2,8 +2,7 @@
 
 use qcloud_csi::proto::volume_capability::access_mode::Mode;
 use qcloud_csi::proto::{
-    CapacityRange, ControllerExpandVolumeRequest, ControllerModifyVolumeRequest, CreateVolumeRequest,
-    VolumeCapability,
+    CapacityRange, ControllerExpandVolumeRequest, ControllerModifyVolumeRequest, CreateVolumeRequest, VolumeCapability,
 };
 use tonic::Code;
 
@@ -19,8 +18,7 @@ fn expand(id: &str, required_bytes: i64, capability: VolumeCapability) -> Contro
 }
 
 fn modify(id: &str, parameters: &[(&str, &str)]) -> ControllerModifyVolumeRequest {
-    let mutable_parameters =
-        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mutable_parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     ControllerModifyVolumeRequest { volume_id: id.to_owned(), mutable_parameters, ..Default::default() }
 }
 

@@ -103,8 +103,7 @@ impl Lab {
 
         let volumes = CbsVolumes::new(&config, ClusterIdentity::new("uid-1", "sanity")).with_zones([ZONE]);
         let driver = Driver::default();
-        let controller =
-            ControllerService::new(driver.clone(), Arc::new(volumes)).with_clock(Arc::new(clock.clone()));
+        let controller = ControllerService::new(driver.clone(), Arc::new(volumes)).with_clock(Arc::new(clock.clone()));
         let services = Routes::new(IdentityServer::new(IdentityService::new(driver).with_controller(config)))
             .add_service(ControllerServer::new(controller));
         let folder = folder();
@@ -151,8 +150,7 @@ impl Lab {
 
 async fn run_instances(config: &Config) -> [String; 2] {
     let cvm = qcloud_cvm::Client::new(config);
-    let request =
-        RunInstances::new().placement(Placement::new(ZONE)).image_id("img-487zeit5").instance_count(2);
+    let request = RunInstances::new().placement(Placement::new(ZONE)).image_id("img-487zeit5").instance_count(2);
     cvm.run_instances(request).await.unwrap().instance_id_set.try_into().unwrap()
 }
 

@@ -124,8 +124,10 @@ async fn without_a_node_a_volume_is_taken_from_all() {
     let shared = block(Mode::MultiNodeMultiWriter);
     let volume = lab.create(CreateVolumeRequest { volume_capabilities: vec![shared.clone()], ..create("all") }).await;
     for node in [&node, &other] {
-        let request =
-            ControllerPublishVolumeRequest { volume_capability: Some(shared.clone()), ..publish(&volume.volume_id, node) };
+        let request = ControllerPublishVolumeRequest {
+            volume_capability: Some(shared.clone()),
+            ..publish(&volume.volume_id, node)
+        };
         lab.controller.controller_publish_volume(request).await.unwrap();
     }
     assert_eq!(nodes_of(&mut lab, &volume.volume_id).await.len(), 2);

@@ -60,10 +60,8 @@ async fn snapshots_are_found_by_their_volume() {
     taken(&mut lab, "before").await;
     let target = taken(&mut lab, "target").await;
     taken(&mut lab, "after").await;
-    let of = |volume: &str| ListSnapshotsRequest {
-        source_volume_id: volume.to_owned(),
-        ..ListSnapshotsRequest::default()
-    };
+    let of =
+        |volume: &str| ListSnapshotsRequest { source_volume_id: volume.to_owned(), ..ListSnapshotsRequest::default() };
     assert_eq!(list(&mut lab, of(&target.source_volume_id)).await, [target.clone()]);
     for unknown in [NO_DISK, "none-exist-id"] {
         assert_eq!(list(&mut lab, of(unknown)).await, []);

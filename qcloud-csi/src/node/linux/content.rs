@@ -102,9 +102,13 @@ mod tests {
     #[test]
     fn a_filesystem_that_can_be_mounted_is_told_from_everything_else() {
         let of = |report: &str| known(report, &zeros());
-        assert_eq!(of("DEVNAME=/dev/vdb\nUUID=1\nTYPE=ext4\nUSAGE=filesystem\n"), Content::Filesystem(Filesystem::Ext4));
+        assert_eq!(
+            of("DEVNAME=/dev/vdb\nUUID=1\nTYPE=ext4\nUSAGE=filesystem\n"),
+            Content::Filesystem(Filesystem::Ext4)
+        );
         assert_eq!(of("TYPE=xfs\n"), Content::Filesystem(Filesystem::Xfs));
-        for (report, word) in [("TYPE=LVM2_member\n", "LVM2_member"), ("TYPE=ext3\n", "ext3"), ("PTTYPE=gpt\n", "gpt")] {
+        for (report, word) in [("TYPE=LVM2_member\n", "LVM2_member"), ("TYPE=ext3\n", "ext3"), ("PTTYPE=gpt\n", "gpt")]
+        {
             let Content::Other(what) = of(report) else { panic!("{report}") };
             assert!(what.contains(word), "{what}");
         }

@@ -60,9 +60,8 @@ impl Devices {
     /// Whether the kernel has lost a device. A doubt is a no: what is mounted from it would be taken away.
     pub(super) fn lost(&self, number: DeviceNumber) -> bool {
         let numbers = self.sys.join("dev/block");
-        let missing = |path: &Path| {
-            matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
-        };
+        let missing =
+            |path: &Path| matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound);
         !missing(&numbers) && missing(&numbers.join(number.to_string()))
     }
 

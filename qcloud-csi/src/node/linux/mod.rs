@@ -19,9 +19,7 @@ use tokio::sync::Mutex;
 
 use self::devices::{Devices, io_error};
 use self::programs::{BLOCKDEV, E2FSCK, RESIZE2FS, XFS_GROWFS};
-use super::host::{
-    Amount, Content, Device, Filesystem, Host, HostError, Mount, MountOptions, Result, Usage,
-};
+use super::host::{Amount, Content, Device, Filesystem, Host, HostError, Mount, MountOptions, Result, Usage};
 
 /// This machine.
 #[derive(Clone, Debug)]

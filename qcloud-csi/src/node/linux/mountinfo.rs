@@ -113,9 +113,9 @@ fn unescape(mut field: &[u8]) -> Vec<u8> {
 
 fn octal(field: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, rest) = field.split_at_checked(3)?;
-    let value = digits.iter().try_fold(0_u16, |value, digit| {
-        matches!(digit, b'0'..=b'7').then(|| value * 8 + u16::from(digit - b'0'))
-    })?;
+    let value = digits
+        .iter()
+        .try_fold(0_u16, |value, digit| matches!(digit, b'0'..=b'7').then(|| value * 8 + u16::from(digit - b'0')))?;
     Some((u8::try_from(value).ok()?, rest))
 }
 

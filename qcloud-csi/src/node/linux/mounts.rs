@@ -44,7 +44,9 @@ fn canonical(path: &Path) -> Result<Option<PathBuf>> {
 fn observe(devices: &Devices, entry: &Entry) -> Mount {
     let (source, stat) = source(entry);
     let health = match (stat, source.device()) {
-        (Err(error), _) if is_broken(&error) => Health::Broken(format!("{} does not answer: {error}", entry.target.display())),
+        (Err(error), _) if is_broken(&error) => {
+            Health::Broken(format!("{} does not answer: {error}", entry.target.display()))
+        }
         (_, Some(device)) if devices.lost(device) => Health::Broken(format!("the device {device} is gone")),
         _ if !entry.has("ro") && gave_up(entry) => {
             Health::Degraded(format!("the {} filesystem takes no writes any more, after errors", entry.kind))
@@ -84,8 +86,7 @@ fn gave_up(entry: &Entry) -> bool {
 /// Mounts the filesystem of a device.
 pub(super) fn mount(device: &Device, filesystem: Filesystem, target: &Path, options: &MountOptions) -> Result<()> {
     let (flags, data) = flags(options);
-    let data = CString::new(data)
-        .map_err(|_| HostError::Refused("a mount option has a zero byte in it".to_owned()))?;
+    let data = CString::new(data).map_err(|_| HostError::Refused("a mount option has a zero byte in it".to_owned()))?;
     rustix::mount::mount(&device.path, target, filesystem.name(), flags, data.as_c_str()).map_err(|error| {
         HostError::io(
             format!("mount {} ({}, {filesystem}) at {}", device.path.display(), device.serial, target.display()),
@@ -146,7 +147,8 @@ fn flags(options: &MountOptions) -> (MountFlags, String) {
 /// the copy of a mount has its flags from the beginning.
 pub(super) fn bind(scratch: &Path, source: &Path, target: &Path, read_only: bool) -> Result<()> {
     let binding = |from: &Path, to: &Path| {
-        mount_bind(from, to).map_err(|error| HostError::io(format!("bind {} to {}", from.display(), to.display()), error))
+        mount_bind(from, to)
+            .map_err(|error| HostError::io(format!("bind {} to {}", from.display(), to.display()), error))
     };
     if !read_only {
         return binding(source, target);
@@ -170,12 +172,12 @@ fn make_read_only(target: &Path) -> Result<()> {
     let entries = entries()?;
     let kept = mountinfo::topmost(&entries, &path);
     let mut flags = MountFlags::BIND | MountFlags::RDONLY;
-    for (option, flag) in
-        [("nosuid", MountFlags::NOSUID), ("nodev", MountFlags::NODEV), ("noexec", MountFlags::NOEXEC)]
+    for (option, flag) in [("nosuid", MountFlags::NOSUID), ("nodev", MountFlags::NODEV), ("noexec", MountFlags::NOEXEC)]
     {
         flags.set(flag, kept.is_some_and(|entry| entry.has(option)));
     }
-    mount_remount(target, flags, "").map_err(|error| HostError::io(format!("make {} read-only", target.display()), error))
+    mount_remount(target, flags, "")
+        .map_err(|error| HostError::io(format!("make {} read-only", target.display()), error))
 }
 
 /// Takes away what a crash left in the place of our own: it would keep a device busy.
@@ -256,7 +258,8 @@ mod tests {
 
     #[test]
     fn options_of_the_kernel_become_flags_and_the_rest_goes_to_the_filesystem() {
-        let (flags, data) = flags_of(&["noatime", "nodev", "discard", "data=ordered", "_netdev", "x-systemd.automount"], false);
+        let (flags, data) =
+            flags_of(&["noatime", "nodev", "discard", "data=ordered", "_netdev", "x-systemd.automount"], false);
         assert_eq!(flags, MountFlags::NOATIME | MountFlags::NODEV);
         assert_eq!(data, "discard,data=ordered");
     }
