@@ -120,6 +120,7 @@ fn cut<T>(items: Vec<T>, page: &PageRequest, id: impl Fn(&T) -> &str) -> Page<T>
         None => 0,
         Some((place, last)) => match items.iter().position(|item| id(item) == last) {
             Some(place) => place + 1,
+            None if page.limit == 0 => 0,
             None => place.saturating_sub(page.limit),
         },
     };
