@@ -17,7 +17,8 @@ pub mod server;
 pub mod status;
 mod topology;
 
-#[allow(missing_docs, clippy::all, clippy::use_self, clippy::future_not_send, rustdoc::all)] // as its generator makes it
+#[allow(missing_docs, rustdoc::all)] // as its generator makes it
+#[allow(clippy::all, clippy::clone_on_ref_ptr, clippy::future_not_send, clippy::use_self)]
 #[path = "generated/csi.v1.rs"]
 #[rustfmt::skip]
 pub mod proto;

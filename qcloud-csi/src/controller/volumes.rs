@@ -148,9 +148,10 @@ impl ControllerService {
 
     /// A volume in the words of the protocol.
     pub(super) fn described(&self, volume: &Volume) -> proto::Volume {
-        let source = volume.source.clone().map(|snapshot_id| VolumeContentSource {
-            r#type: Some(Source::Snapshot(SnapshotSource { snapshot_id })),
-        });
+        let source = volume
+            .source
+            .clone()
+            .map(|snapshot_id| VolumeContentSource { r#type: Some(Source::Snapshot(SnapshotSource { snapshot_id })) });
         proto::Volume {
             capacity_bytes: bytes(volume.size),
             volume_id: volume.id.clone(),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use qcloud_container::kubernetes::volumes::{PageRequest, Volumes};
 
 use super::host::{
     Amount, Content, Device, DeviceNumber, Filesystem, Health, Host, HostError, Mount, MountOptions, Result, Source,
@@ -69,6 +70,42 @@ impl FakeDisks {
 pub trait Attachments: fmt::Debug + Send + Sync {
     /// The serial numbers of the disks, with their sizes in bytes.
     async fn attached(&self) -> Result<BTreeMap<String, u64>>;
+}
+
+/// The disks that a cloud says a node has, by the provider that the controller works with.
+#[derive(Clone)]
+pub struct CloudAttachments {
+    volumes: Arc<dyn Volumes>,
+    node: String,
+}
+
+impl CloudAttachments {
+    /// Those of the node of this id.
+    pub fn new(volumes: Arc<dyn Volumes>, node: impl Into<String>) -> Self {
+        Self { volumes, node: node.into() }
+    }
+}
+
+impl fmt::Debug for CloudAttachments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudAttachments").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Attachments for CloudAttachments {
+    async fn attached(&self) -> Result<BTreeMap<String, u64>> {
+        let listed = self.volumes.list(&PageRequest::all()).await;
+        let listed = listed.map_err(|error| HostError::io("ask the cloud for disks", io::Error::other(error)))?;
+        Ok(listed
+            .items
+            .into_iter()
+            .filter_map(|volume| {
+                let attachment = volume.on(&self.node)?;
+                Some((attachment.device.clone().unwrap_or_else(|| volume.id.clone()), volume.size))
+            })
+            .collect())
+    }
 }
 
 /// When a call of a host fails that is made to.

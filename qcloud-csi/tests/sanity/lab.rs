@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use qcloud_container::kubernetes::ClusterIdentity;
+use qcloud_container::kubernetes::volumes::Volumes;
 use qcloud_container::provider::volumes::CbsVolumes;
 use qcloud_core::Config;
 use qcloud_core::clock::Clock as _;
@@ -17,10 +18,14 @@ use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportErro
 use qcloud_csi::controller::ControllerService;
 use qcloud_csi::driver::Driver;
 use qcloud_csi::identity::IdentityService;
+use qcloud_csi::node::fake::{CloudAttachments, FakeDisks, FakeHost};
+use qcloud_csi::node::{Host, NodeIdentity, NodeService};
 use qcloud_csi::proto::controller_client::ControllerClient;
 use qcloud_csi::proto::controller_server::ControllerServer;
 use qcloud_csi::proto::identity_client::IdentityClient;
 use qcloud_csi::proto::identity_server::IdentityServer;
+use qcloud_csi::proto::node_client::NodeClient;
+use qcloud_csi::proto::node_server::NodeServer;
 use qcloud_csi::proto::volume_capability::access_mode::Mode;
 use qcloud_csi::proto::volume_capability::{AccessMode, AccessType, BlockVolume, MountVolume};
 use qcloud_csi::proto::{
@@ -65,6 +70,9 @@ impl Transport for Wire {
 pub(crate) struct Lab {
     pub(crate) identity: IdentityClient<Channel>,
     pub(crate) controller: ControllerClient<Channel>,
+    /// The node service of `node`, on `machine`.
+    pub(crate) on_node: NodeClient<Channel>,
+    pub(crate) machine: FakeHost,
     pub(crate) node: String,
     pub(crate) other_node: String,
     clock: ManualClock,
@@ -102,10 +110,20 @@ impl Lab {
         clock.advance(Duration::from_secs(60));
 
         let volumes = CbsVolumes::new(&config, ClusterIdentity::new("uid-1", "sanity")).with_zones([ZONE]);
+        let volumes: Arc<dyn Volumes> = Arc::new(volumes);
         let driver = Driver::default();
-        let controller = ControllerService::new(driver.clone(), Arc::new(volumes)).with_clock(Arc::new(clock.clone()));
+        let controller =
+            ControllerService::new(driver.clone(), Arc::clone(&volumes)).with_clock(Arc::new(clock.clone()));
+        let [node, other_node] = nodes;
+        // A machine in memory, which has the disks that the cloud says it has.
+        let machine = FakeHost::new(FakeDisks::default())
+            .with_attachments(Arc::new(CloudAttachments::new(volumes, node.as_str())));
+        let host: Arc<dyn Host> = Arc::new(machine.clone());
+        let identity = NodeIdentity { id: node.clone(), zone: ZONE.to_owned(), max_volumes: 18 };
+        let on_node = NodeService::new(&driver, identity, host);
         let services = Routes::new(IdentityServer::new(IdentityService::new(driver).with_controller(config)))
-            .add_service(ControllerServer::new(controller));
+            .add_service(ControllerServer::new(controller))
+            .add_service(NodeServer::new(on_node));
         let folder = folder();
         let path = folder.join("csi.sock");
         let endpoint = format!("unix://{}", path.display());
@@ -113,10 +131,11 @@ impl Lab {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(socket.serve(services, async move { _ = stopped.await }));
         let channel = Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap();
-        let [node, other_node] = nodes;
         Self {
             identity: IdentityClient::new(channel.clone()),
-            controller: ControllerClient::new(channel),
+            controller: ControllerClient::new(channel.clone()),
+            on_node: NodeClient::new(channel),
+            machine,
             node,
             other_node,
             clock,

@@ -14,12 +14,18 @@
 //! | CreateSnapshot, DeleteSnapshot | `snapshots` | name, volume and id missing, twice the same, other volume, longest name, unknown id |
 //! | ExpandVolume | `changes` | id missing, range missing, growth |
 //! | ModifyVolume | `changes` | id missing, unknown volume, unknown parameters, volumes with and without an attributes class |
+//! | NodeGetCapabilities, NodeGetInfo | `node` | known capabilities, an id, a topology, no negative limit |
+//! | NodeStageVolume, NodeUnstageVolume | `node` | id, path and capability missing |
+//! | NodePublishVolume, NodeUnpublishVolume | `node` | id, path and capability missing, second target of a single writer, removed target |
+//! | NodeGetVolumeStats, NodeExpandVolume | `node` | id and path missing, unknown volume, unknown path, growth after publishing |
+//! | Node: life cycle | `node` | once, and with every call repeated; on a machine in memory that has the disks of the emulated cloud |
 //!
 //! Not checked, because the driver does not claim it: cloning volumes (CBS has none) and group snapshots.
 
 mod changes;
 mod identity;
 mod lab;
+mod node;
 mod publish;
 mod snapshots;
 mod volumes;

@@ -59,7 +59,7 @@ impl Program {
     /// Runs it to its end, without a terminal or input, in plain English.
     ///
     /// It is never killed: what makes or grows a filesystem does less harm when it gets done.
-    pub(super) async fn run<A: AsRef<OsStr>>(self, arguments: &[A]) -> Result<Outcome> {
+    pub(super) async fn run<A: AsRef<OsStr> + Sync>(self, arguments: &[A]) -> Result<Outcome> {
         let mut words = vec![self.name.to_owned()];
         words.extend(arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned()));
         let command = words.join(" ");
@@ -80,7 +80,7 @@ impl Program {
     }
 
     /// Runs it, and takes any exit code but 0 for an error.
-    pub(super) async fn succeed<A: AsRef<OsStr>>(self, arguments: &[A]) -> Result<String> {
+    pub(super) async fn succeed<A: AsRef<OsStr> + Sync>(self, arguments: &[A]) -> Result<String> {
         let outcome = self.run(arguments).await?;
         if outcome.status.success() { Ok(outcome.output) } else { Err(outcome.error()) }
     }
