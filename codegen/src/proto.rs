@@ -76,7 +76,10 @@ fn write_debug(text: &mut String, message: &MessageDescriptor) {
     for field in message.fields() {
         let name = field.name();
         if is_secret(&field) {
-            _ = writeln!(text, "            .field(\"{name}\", &::core::format_args!(\"[{{}} hidden]\", self.{name}.len()))");
+            _ = writeln!(
+                text,
+                "            .field(\"{name}\", &::core::format_args!(\"[{{}} hidden]\", self.{name}.len()))"
+            );
         } else {
             _ = writeln!(text, "            .field(\"{name}\", &self.{name})");
         }

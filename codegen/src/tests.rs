@@ -1,5 +1,6 @@
 //! Tests of the whole generator.
 
+mod protocol;
 mod real;
 mod rules;
 mod small;

@@ -63,11 +63,10 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let machine = FakeHost::new(disks.clone()).with_attachments(attached);
     let node = NodeIdentity { id: cloud.node.clone(), zone: cloud.zone.clone(), max_volumes: arguments.max_volumes };
 
-    let services = Routes::new(IdentityServer::new(
-        IdentityService::new(driver.clone()).with_controller(cloud.config.clone()),
-    ))
-    .add_service(NodeServer::new(NodeService::new(&driver, node, Arc::new(machine.clone()))))
-    .add_service(ControllerServer::new(ControllerService::new(driver.clone(), volumes)));
+    let services =
+        Routes::new(IdentityServer::new(IdentityService::new(driver.clone()).with_controller(cloud.config.clone())))
+            .add_service(NodeServer::new(NodeService::new(&driver, node, Arc::new(machine.clone()))))
+            .add_service(ControllerServer::new(ControllerService::new(driver.clone(), volumes)));
 
     let folder = Folder::new()?;
     let endpoint = format!("unix://{}", folder.0.join("csi.sock").display());

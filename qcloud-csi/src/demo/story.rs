@@ -151,7 +151,11 @@ impl Callers<'_> {
         let volume = made.ok_or("no volume was made")?;
         let again = self.controller.create_volume(request).await?.into_inner().volume;
         expect(again.as_ref() == Some(&volume), "asked again, the driver made another volume")?;
-        say(&format!("{name} is {} with {}; asked again, it is the same", volume.volume_id, gib(volume.capacity_bytes)));
+        say(&format!(
+            "{name} is {} with {}; asked again, it is the same",
+            volume.volume_id,
+            gib(volume.capacity_bytes)
+        ));
         Ok(volume)
     }
 

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod operations;
+mod probe;
 mod secrets;
 mod socket;
 mod volumes;

@@ -46,6 +46,8 @@ pub(crate) const GIB: i64 = 1 << 30;
 pub(crate) const SIZE: i64 = 20 * GIB;
 /// An id of the right form that nothing has.
 pub(crate) const NO_DISK: &str = "disk-00000000";
+/// A type of disks that the zone has no more of.
+pub(crate) const SOLD_OUT: &str = "CLOUD_HSSD";
 pub(crate) const NO_NODE: &str = "ins-00000000";
 
 /// The way to the emulator, whose clock follows that of the driver.
@@ -97,8 +99,12 @@ fn folder() -> PathBuf {
 impl Lab {
     pub(crate) async fn new() -> Self {
         let clock = ManualClock::auto();
-        let emulator =
-            Emulator::builder().clock(Clock::starting_at(clock.now())).check_responses(true).build().unwrap();
+        let emulator = Emulator::builder()
+            .sold_out_disk(ZONE, SOLD_OUT)
+            .clock(Clock::starting_at(clock.now()))
+            .check_responses(true)
+            .build()
+            .unwrap();
         let config = Config::builder()
             .region("ap-guangzhou")
             .static_credentials(emulator.secret_id(), emulator.secret_key())

@@ -12,7 +12,7 @@ use qcloud_csi::proto::{
 };
 use tonic::Code;
 
-use crate::lab::{GIB, Lab, NO_DISK, SIZE, block, code, create, mount, zone};
+use crate::lab::{GIB, Lab, NO_DISK, SIZE, SOLD_OUT, block, code, create, mount, zone};
 
 fn from_snapshot(name: &str, snapshot: &str) -> CreateVolumeRequest {
     let source = SnapshotSource { snapshot_id: snapshot.to_owned() };
@@ -66,6 +66,23 @@ async fn capacity_is_told_without_optional_values() {
     assert!(answer.minimum_volume_size < answer.maximum_volume_size);
     let place = GetCapacityRequest { accessible_topology: Some(zone()), ..GetCapacityRequest::default() };
     assert!(lab.controller.get_capacity(place).await.unwrap().into_inner().available_capacity > 0);
+}
+
+#[tokio::test]
+async fn what_is_sold_out_is_said_so_that_another_zone_is_tried() {
+    let mut lab = Lab::new().await;
+    let parameters = [("diskType".to_owned(), SOLD_OUT.to_owned())];
+    let ask = GetCapacityRequest {
+        parameters: parameters.clone().into(),
+        accessible_topology: Some(zone()),
+        ..Default::default()
+    };
+    let answer = lab.controller.get_capacity(ask).await.unwrap().into_inner();
+    assert_eq!((answer.available_capacity, answer.maximum_volume_size), (0, None));
+    let request = CreateVolumeRequest { parameters: parameters.into(), ..create("sold-out") };
+    assert_eq!(code(lab.controller.create_volume(request).await), Code::ResourceExhausted);
+    let unknown = CreateVolumeRequest { parameters: [("dskType".to_owned(), String::new())].into(), ..create("typo") };
+    assert_eq!(code(lab.controller.create_volume(unknown).await), Code::InvalidArgument);
 }
 
 #[tokio::test]
