@@ -9,11 +9,13 @@ use qcloud_csi::run;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    run::start_log(arguments.log_format);
     #[cfg(feature = "emulator")]
     if arguments.emulator {
+        // The demonstration tells what happens in words of its own.
+        run::start_log(arguments.log_format, if arguments.demo { "warn" } else { "info" });
         return end(qcloud_csi::demo::run(&arguments).await);
     }
+    run::start_log(arguments.log_format, "info");
     end(run::run(&arguments).await)
 }
 

@@ -1,5 +1,6 @@
 //! The program: from its arguments to the services on the socket.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use qcloud_container::kubernetes::ClusterIdentity;
@@ -53,10 +54,13 @@ pub enum RunError {
     Signals(std::io::Error),
 }
 
-/// Starts the log. `RUST_LOG` says how much there is to it.
-pub fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Starts the log, on the standard error. `RUST_LOG` says how much there is to it, else this level does.
+pub fn start_log(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // Whoever has set another log before wants that one.
     _ = match format {
         LogFormat::Text => log.try_init(),
