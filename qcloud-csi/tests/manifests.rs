@@ -1,5 +1,13 @@
 //! The manifests fit together, and to the program.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser;

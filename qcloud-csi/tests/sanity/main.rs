@@ -22,6 +22,14 @@
 //!
 //! Not checked, because the driver does not claim it: cloning volumes (CBS has none) and group snapshots.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod changes;
 mod identity;
 mod lab;
