@@ -122,7 +122,7 @@ impl<'c> Services<'c> {
         let ingress = match status.ingress.first() {
             Some(Ingress::Address(address, mode)) => format!("{address}, ipMode {}", mode.as_str()),
             Some(Ingress::Hostname(name)) => name.clone(),
-            None => return Err(ProviderError::new(ErrorKind::Unavailable, "the balancer has no address")),
+            _ => return Err(ProviderError::new(ErrorKind::Unavailable, "the balancer has no address")),
         };
         println!("  service {key}: {} at {ingress}", status.id);
         // Something may be left that has to come after the status is written.

@@ -42,7 +42,7 @@ pub(crate) async fn create(account: &Account, cluster: &Cluster, nodes: &[Node])
     let address = match status.ingress.first() {
         Some(Ingress::Address(address, _)) => address.to_string(),
         Some(Ingress::Hostname(name)) => name.clone(),
-        None => return Err("the balancer has no address".into()),
+        _ => return Err("the balancer has no address".into()),
     };
     account.tell(&format!("{} is served by {} at {address}", spec.key, status.id));
     Ok(Served { spec, address })
@@ -51,7 +51,8 @@ pub(crate) async fn create(account: &Account, cluster: &Cluster, nodes: &[Node])
 /// Follows a connection to the Service: to a node's port, and from there over the routes to each pod. Only an emulator
 /// can be asked that.
 pub(crate) fn follow(account: &Account, emulator: &Emulator, served: &Served, nodes: &[Node]) -> Step {
-    let entered = emulator.load_balancing(emulator.region()).reached_by_connection(&served.address, 80, "TCP");
+    let mut entered = emulator.load_balancing(emulator.region()).reached_by_connection(&served.address, 80, "TCP");
+    entered.sort_by(|one, other| one.address.cmp(&other.address));
     if entered.len() != nodes.len() {
         return Err(format!("{} of {} nodes are reached", entered.len(), nodes.len()).into());
     }
