@@ -197,7 +197,8 @@ async fn a_service_is_served_changed_and_removed() {
     let spec = spec_of(&service);
     lab.insist(|| balancers.ensure(&spec)).await;
 
-    lab.insist(|| balancers.delete(&spec.reference(), DeletePolicy::Delete)).await;
+    let reference = spec.reference();
+    lab.insist(|| balancers.delete(&reference, DeletePolicy::Delete)).await;
     assert!(balancers.sweep_owned().await.unwrap().is_empty());
     lab.assert_nothing_was_denied();
 }
