@@ -33,15 +33,15 @@ impl<'c> Nodes<'c> {
         lock(&self.found).clone()
     }
 
-    pub(crate) async fn reconcile(&self, name: &str) -> Result<Next> {
-        let Some(home) = self.cloud.nodes.get(name) else { return Ok(Next::Done) };
-        let node = NodeRef::new(name).with_address(home.address);
+    pub(crate) async fn reconcile(&self, name: String) -> Result<Next> {
+        let Some(home) = self.cloud.nodes.get(&name) else { return Ok(Next::Done) };
+        let node = NodeRef::new(&name).with_address(home.address);
         let machine = self.cloud.machines.metadata(&node).await?;
         let mut record = NodeRecord::default();
         record.taints.insert(UNINITIALIZED_TAINT.to_owned());
         let ops = plan(&record, Lookup::Found(machine.clone()))?;
         println!("  node {name}: {}, {} patches", machine.provider_id, ops.len());
-        lock(&self.found).insert(name.to_owned(), machine);
+        lock(&self.found).insert(name, machine);
         Ok(Next::Done)
     }
 }
@@ -105,9 +105,9 @@ impl<'c> Services<'c> {
         Self { cloud, candidates, wanted: BTreeMap::new() }
     }
 
-    pub(crate) async fn reconcile(&self, key: &ServiceKey) -> Result<Next> {
+    pub(crate) async fn reconcile(&self, key: ServiceKey) -> Result<Next> {
         let balancers = &self.cloud.balancers;
-        let spec = match self.wanted.get(key) {
+        let spec = match self.wanted.get(&key) {
             Some(service) => LbSpec::read(service, &ReadContext::default())?,
             None => None,
         };

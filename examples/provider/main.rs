@@ -75,11 +75,11 @@ async fn in_memory() -> Result {
 async fn control(cloud: &Cloud) -> Result {
     println!("Nodes");
     let nodes = Nodes::new(cloud);
-    work("node", cloud.nodes.keys(), async |name| nodes.reconcile(name).await).await;
+    work("node", cloud.nodes.keys().cloned().collect(), |name| nodes.reconcile(name)).await;
 
     println!("\nRoutes");
     let mut routing = Routing::new(cloud);
-    work("routes", [&"all"], async |_| routing.reconcile().await).await;
+    work("routes", vec!["all"], |_| routing.reconcile()).await;
 
     println!("\nServices");
     let mut services = Services::new(cloud, nodes.found());
@@ -91,12 +91,12 @@ async fn control(cloud: &Cloud) -> Result {
     let broken = Service::new(typo.clone(), [port]).with_annotation(annotations::BANDWIDTH, "fast");
     services.wanted.insert(typo, broken);
     let keys: Vec<ServiceKey> = services.wanted.keys().cloned().collect();
-    work("service", &keys, async |key| services.reconcile(key).await).await;
+    work("service", keys.clone(), |key| services.reconcile(key)).await;
 
     println!("\nThe user deletes everything");
     services.wanted = BTreeMap::new();
-    work("service", &keys, async |key| services.reconcile(key).await).await;
+    work("service", keys, |key| services.reconcile(key)).await;
     routing.desired = Vec::new();
-    work("routes", [&"all"], async |_| routing.reconcile().await).await;
+    work("routes", vec!["all"], |_| routing.reconcile()).await;
     Ok(())
 }

@@ -19,18 +19,21 @@ pub(crate) enum Next {
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Reconciles all objects until each is as it ought to be, or waits for someone to change it.
-pub(crate) async fn work<'k, K: Ord + Display + 'k>(
-    what: &str,
-    keys: impl IntoIterator<Item = &'k K>,
-    reconcile: impl AsyncFn(&K) -> Result<Next, ProviderError>,
-) {
+pub(crate) async fn work<K, F>(what: &str, keys: Vec<K>, reconcile: impl Fn(K) -> F + Send)
+where
+    K: Clone + Display + Ord + Send,
+    F: Future<Output = Result<Next, ProviderError>> + Send,
+{
     let now = Instant::now();
-    let mut queue: BTreeMap<&K, (Instant, u32)> = keys.into_iter().map(|key| (key, (now, 0))).collect();
-    while let Some((&key, &(due, failures))) = queue.iter().min_by_key(|(_, (due, _))| *due) {
+    let mut queue: BTreeMap<K, (Instant, u32)> = keys.into_iter().map(|key| (key, (now, 0))).collect();
+    loop {
+        let first = queue.iter().min_by_key(|(_, (due, _))| *due).map(|(key, entry)| (key.clone(), *entry));
+        let Some((key, (due, failures))) = first else { return };
         tokio::time::sleep_until(due).await;
-        match after(what, key, failures, reconcile(key).await) {
+        let outcome = reconcile(key.clone()).await;
+        match after(what, &key, failures, outcome) {
             Some((pause, failures)) => queue.insert(key, (Instant::now() + pause, failures)),
-            None => queue.remove(key),
+            None => queue.remove(&key),
         };
     }
 }

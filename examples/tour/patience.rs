@@ -11,9 +11,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Repeats an operation until it succeeds, or fails in a way that only someone's change can help. A controller would put
 /// the object back into its queue instead of waiting here.
-pub(crate) async fn insist<T, F>(what: &str, mut operation: impl FnMut() -> F) -> Step<T>
+pub(crate) async fn insist<T, F>(what: &str, mut operation: impl FnMut() -> F + Send) -> Step<T>
 where
-    F: Future<Output = Result<T>>,
+    T: Send,
+    F: Future<Output = Result<T>> + Send,
 {
     let (began, line) = (Instant::now(), Line::new());
     let mut pause = Duration::from_millis(250);
