@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clusters::ClusterState;
 use super::endpoints::{self, Side};
 use super::nodes::NodeState;
-use super::pools::PoolState;
+use super::pools::{self, PoolState};
 use super::scaling;
 use crate::clock::Time;
 use crate::cvm::{self, InstanceState};
@@ -76,10 +76,7 @@ pub(crate) fn happen(here: &mut Local<'_>, event: Event) {
         }
         Event::NodeIsReady { cluster, instance, joined } => node_is_ready(here, &cluster, &instance, joined),
         Event::PoolIsReady { cluster, pool } => {
-            let clusters = &mut here.region.tke.clusters;
-            let Some(found) = clusters.get_mut(&cluster).and_then(|cluster| cluster.pools.get_mut(&pool)) else {
-                return;
-            };
+            let Some(found) = pools::find_mut(here, &cluster, &pool) else { return };
             if found.state == PoolState::Creating {
                 found.state = PoolState::Normal;
                 scaling::plan(here, &cluster, &pool);

@@ -1,22 +1,19 @@
 //! Native nodes: listed, switched and deleted by the names of their machines.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::clusters::{self, Cluster};
-use super::faults::{self, BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE_2022, PROTECTED, UNSUPPORTED};
+use super::faults::{BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE_2022, PROTECTED, UNSUPPORTED};
 use super::node_changes::{destroying, refuse_protected};
 use super::nodes::{Node, NodeState};
-use super::pools::{self, PoolKind};
-use super::{LISTS, lifecycle, scaling};
+use super::pools::{self, Listing, PoolKind};
+use super::{lifecycle, scaling};
 use crate::call::Call;
 use crate::cbs;
 use crate::clock::Time;
 use crate::cvm::{self, Instance, InstanceState, Switch};
 use crate::error::ApiError;
-use crate::listing::{Filter, Filters};
 use crate::world::{Local, World};
 
 const MOST: usize = 100;
@@ -115,22 +112,12 @@ pub(super) fn show_native(here: &Local<'_>, cluster: &Cluster, node: &Node) -> V
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        cluster_id: String,
-        filters: Option<Vec<Filter>>,
-        limit: Option<i64>,
-        offset: Option<i64>,
-    }
-    let input: Input = call.input()?;
+    let listing: Listing = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, &["NodePoolsName", "NodePoolsId", "tags", "tag:"], &LISTS)?;
-    let page = faults::page(input.offset, input.limit)?;
-    let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER_FOR_POOLS)?;
+    let (cluster, page, is_listed) = listing.read(&here)?;
     let (total, machines) = page.cut(cluster.nodes.values().filter(|node| node.machine.is_some()).filter(|node| {
         let pool = node.pool.as_ref().and_then(|id| cluster.pools.get(id));
-        pool.is_some_and(|pool| filters.accept(&pool.tags, |name, value| pools::fits(pool, name, value)))
+        pool.is_some_and(&is_listed)
     }));
     let show = |node: &Node| with(show_common(&here, cluster, node), json!({ "LanIP": node.address }));
     let machines: Vec<Value> = machines.into_iter().map(show).collect();
@@ -173,10 +160,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     if destroying {
         refuse_protected(&here, &instances, PROTECTED)?;
     }
-    let mut leaving: BTreeMap<String, i64> = BTreeMap::new();
-    for pool in nodes.iter().filter_map(|node| node.pool.clone()) {
-        *leaving.entry(pool).or_default() += 1;
-    }
+    let leaving = pools::count(nodes.into_iter());
     let shrinking = input.enable_scale_down == Some(true);
     for (id, count) in leaving.iter().filter(|_| shrinking) {
         let Some(pool) = cluster.pools.get(id).filter(|pool| pool.desired - count < pool.min) else { continue };
@@ -188,9 +172,8 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     }
     lifecycle::remove_nodes(&mut here, &input.cluster_id, &instances, destroying);
     for (id, count) in leaving {
-        let clusters = &mut here.region.tke.clusters;
-        if let Some(pool) = clusters.get_mut(&input.cluster_id).and_then(|cluster| cluster.pools.get_mut(&id)) {
-            pool.desired -= if shrinking { count } else { 0 };
+        if let Some(pool) = pools::find_mut(&mut here, &input.cluster_id, &id).filter(|_| shrinking) {
+            pool.desired -= count;
         }
         // A pool that keeps its size makes other nodes.
         scaling::plan(&mut here, &input.cluster_id, &id);

@@ -4,15 +4,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::clusters::{self, Cluster, TagSpecification, read_tags};
-use super::faults::{self, BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE, NOT_THERE_2022, PROTECTED, UNSUPPORTED};
+use super::faults::{BAD_PARAMETER, NO_CLUSTER_FOR_POOLS, NOT_THERE, NOT_THERE_2022, PROTECTED, UNSUPPORTED};
 use super::machines::go_time;
 use super::node_changes::refuse_protected;
 use super::pool_changes::{check_sizes, check_subnets, insert, leave, refuse_guarded, refuse_leaving, resize};
-use super::pools::{self, Pool, PoolKind, PoolState};
-use super::{LISTS, lifecycle, nodes, scaling, templates};
+use super::pools::{self, Listing, Pool, PoolKind, PoolState};
+use super::{lifecycle, nodes, scaling, templates};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::listing::{Filter, Filters};
 use crate::world::{Local, World};
 
 /// The size of a pool that says nothing about the most it may have.
@@ -162,9 +161,7 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     pool.unschedulable = input.unschedulable.map_or(pool.unschedulable, i64::from);
     describe_into(&here, &mut pool, &given, &vpc_id)?;
     let resized = pool.desired != desired;
-    if let Some(found) =
-        here.region.tke.clusters.get_mut(&input.cluster_id).and_then(|cluster| cluster.pools.get_mut(&id))
-    {
+    if let Some(found) = pools::find_mut(&mut here, &input.cluster_id, &id) {
         *found = pool;
     }
     if resized {
@@ -213,22 +210,10 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        cluster_id: String,
-        filters: Option<Vec<Filter>>,
-        offset: Option<i64>,
-        limit: Option<i64>,
-    }
-    let input: Input = call.input()?;
+    let listing: Listing = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, &["NodePoolsName", "NodePoolsId", "tags", "tag:"], &LISTS)?;
-    let page = faults::page(input.offset, input.limit)?;
-    let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER_FOR_POOLS)?;
-    let pools = cluster.pools.values();
-    let (total, pools) =
-        page.cut(pools.filter(|pool| filters.accept(&pool.tags, |name, value| pools::fits(pool, name, value))));
+    let (cluster, page, is_listed) = listing.read(&here)?;
+    let (total, pools) = page.cut(cluster.pools.values().filter(|pool| is_listed(pool)));
     let pools: Vec<Value> = pools.into_iter().map(|pool| show(cluster, pool)).collect();
     Ok(json!({ "NodePools": pools, "TotalCount": total }))
 }

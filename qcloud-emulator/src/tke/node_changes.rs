@@ -1,7 +1,5 @@
 //! Instances that become nodes, and nodes that leave.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,7 +8,7 @@ use super::faults::{
     BAD_PARAMETER, Fault, NO_CLUSTER, NO_CLUSTER_TO_DELETE_FROM, NOT_THERE, PROTECTED_INSTANCE, SCALING_GROUP,
 };
 use super::nodes::{self, NewNode, NodeState};
-use super::pools::PoolState;
+use super::pools::{self, PoolState};
 use super::{lifecycle, templates};
 use crate::call::Call;
 use crate::cvm;
@@ -130,8 +128,7 @@ fn grow(here: &mut Local<'_>, cluster_id: &str, pool_id: &str, more: usize) -> R
         );
         return SCALING_GROUP.refuse(here, message);
     }
-    let clusters = &mut here.region.tke.clusters;
-    if let Some(pool) = clusters.get_mut(cluster_id).and_then(|cluster| cluster.pools.get_mut(pool_id)) {
+    if let Some(pool) = pools::find_mut(here, cluster_id, pool_id) {
         pool.desired = desired;
     }
     Ok(())
@@ -229,10 +226,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         refuse_protected(&here, &sorted.good, PROTECTED_INSTANCE)?;
     }
     // The scaling group of each node pool shrinks by the instances that leave it.
-    let mut sizes: BTreeMap<String, i64> = BTreeMap::new();
-    for pool in sorted.good.iter().filter_map(|id| cluster.nodes.get(id)?.pool.clone()) {
-        *sizes.entry(pool).or_default() += 1;
-    }
+    let sizes = pools::count(sorted.good.iter().filter_map(|id| cluster.nodes.get(id)));
     for (id, leaving) in &sizes {
         let Some(pool) = cluster.pools.get(id) else { continue };
         if pool.desired - leaving < pool.min {
@@ -244,8 +238,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         }
     }
     for (id, leaving) in &sizes {
-        let clusters = &mut here.region.tke.clusters;
-        if let Some(pool) = clusters.get_mut(&input.cluster_id).and_then(|cluster| cluster.pools.get_mut(id)) {
+        if let Some(pool) = pools::find_mut(&mut here, &input.cluster_id, id) {
             pool.desired -= leaving;
         }
     }

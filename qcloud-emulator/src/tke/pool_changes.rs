@@ -317,8 +317,7 @@ pub(super) fn set_desired(world: &mut World, call: &Call) -> Result<Value, ApiEr
 
 /// Gives a pool another size and plans to bring it there.
 pub(super) fn resize(here: &mut Local<'_>, cluster_id: &str, pool_id: &str, desired: i64) {
-    let clusters = &mut here.region.tke.clusters;
-    if let Some(pool) = clusters.get_mut(cluster_id).and_then(|cluster| cluster.pools.get_mut(pool_id)) {
+    if let Some(pool) = pools::find_mut(here, cluster_id, pool_id) {
         pool.desired = desired;
     }
     scaling::plan(here, cluster_id, pool_id);
@@ -366,8 +365,7 @@ pub(super) fn refuse_guarded(here: &Local<'_>, pool: &Pool) -> Result<(), ApiErr
 
 /// Begins the end of a pool that has no nodes any more.
 pub(super) fn leave(here: &mut Local<'_>, cluster_id: &str, pool_id: &str) {
-    let clusters = &mut here.region.tke.clusters;
-    if let Some(pool) = clusters.get_mut(cluster_id).and_then(|cluster| cluster.pools.get_mut(pool_id)) {
+    if let Some(pool) = pools::find_mut(here, cluster_id, pool_id) {
         pool.state = PoolState::Deleting;
         pool.desired = 0;
     }

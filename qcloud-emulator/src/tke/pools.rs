@@ -1,16 +1,18 @@
 //! Node pools: what they are, and how those of ordinary nodes are listed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::LISTS;
 use super::clusters::{self, Cluster, has_tag};
-use super::faults::{Fault, NO_CLUSTER_FOR_POOLS, NOT_THERE};
+use super::faults::{self, Fault, NO_CLUSTER_FOR_POOLS, NOT_THERE};
 use super::nodes::{Node, NodeState};
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
-use crate::listing::{Filter, Filters};
+use crate::listing::{Filter, Filters, Page};
 use crate::tags::Tag;
 use crate::world::{Local, World};
 
@@ -187,6 +189,41 @@ pub(super) fn find<'a>(here: &Local<'_>, cluster: &'a Cluster, id: &str, absent:
     cluster.pools.get(id).ok_or_else(missing)
 }
 
+/// The pool of this id, to change it.
+pub(super) fn find_mut<'a>(here: &'a mut Local<'_>, cluster_id: &str, pool_id: &str) -> Option<&'a mut Pool> {
+    here.region.tke.clusters.get_mut(cluster_id).and_then(|cluster| cluster.pools.get_mut(pool_id))
+}
+
+/// How many of these nodes each pool has.
+pub(super) fn count<'n>(nodes: impl Iterator<Item = &'n Node>) -> BTreeMap<String, i64> {
+    let mut counts = BTreeMap::new();
+    for pool in nodes.filter_map(|node| node.pool.clone()) {
+        *counts.entry(pool).or_default() += 1;
+    }
+    counts
+}
+
+/// What the newer version of the API lists by pools: the pools themselves, and the machines in them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Listing {
+    cluster_id: String,
+    filters: Option<Vec<Filter>>,
+    limit: Option<i64>,
+    offset: Option<i64>,
+}
+
+impl Listing {
+    /// The cluster, a page, and whether something of a pool is in the list.
+    pub(super) fn read<'h>(self, here: &'h Local<'_>) -> Result<(&'h Cluster, Page, impl Fn(&Pool) -> bool), ApiError> {
+        let filters = Filters::check(self.filters, &["NodePoolsName", "NodePoolsId", "tags", "tag:"], &LISTS)?;
+        let page = faults::page(self.offset, self.limit)?;
+        let cluster = clusters::find(here, &self.cluster_id, NO_CLUSTER_FOR_POOLS)?;
+        let accepts = move |pool: &Pool| filters.accept(&pool.tags, |name, value| fits(pool, name, value));
+        Ok((cluster, page, accepts))
+    }
+}
+
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -208,7 +245,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
 }
 
 /// Whether a pool fits a filter of either version.
-pub(super) fn fits(pool: &Pool, name: &str, value: &str) -> bool {
+fn fits(pool: &Pool, name: &str, value: &str) -> bool {
     match name {
         "NodePoolsName" => pool.name == value,
         "NodePoolsId" => pool.id == value,

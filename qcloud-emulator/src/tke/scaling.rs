@@ -13,8 +13,7 @@ use crate::world::Local;
 
 /// Plans to bring a pool to its size.
 pub(super) fn plan(here: &mut Local<'_>, cluster_id: &str, pool_id: &str) {
-    let clusters = &mut here.region.tke.clusters;
-    let Some(pool) = clusters.get_mut(cluster_id).and_then(|cluster| cluster.pools.get_mut(pool_id)) else { return };
+    let Some(pool) = pools::find_mut(here, cluster_id, pool_id) else { return };
     pool.change += 1;
     let (cluster, pool, change) = (cluster_id.to_owned(), pool_id.to_owned(), pool.change);
     lifecycle::plan_after(here, Task::NodePoolScale, Event::PoolScales { cluster, pool, change, failures: 0 });

@@ -1,27 +1,4 @@
-//! Load balancers by CLB.
-//!
-//! What it calls, in the usual course:
-//!
-//! | situation | calls |
-//! |---|---|
-//! | a new Service | `DescribeLoadBalancers` (a sweep, shared by all Services), `CreateLoadBalancer`, `DescribeLoadBalancers` (20 balancers a call), `CreateListener`, `BatchRegisterTargets` |
-//! | nothing has changed | none |
-//! | nodes have changed | `BatchRegisterTargets`, `BatchDeregisterTargets` |
-//! | a new process | `DescribeListeners` and `DescribeTargets` for each Service that is ensured |
-//!
-//! Source ranges are a security group of the Service's own, and need `DescribeSecurityGroups`, `CreateSecurityGroup`,
-//! `DescribeSecurityGroupPolicies`, `ModifySecurityGroupPolicies`, `DeleteSecurityGroup` and
-//! `SetLoadBalancerSecurityGroups`.
-//!
-//! The CAM policy of the identity allows these actions of `clb` and `vpc`, `clb:ModifyLoadBalancerAttributes`,
-//! `clb:ModifyListener`, `clb:DeleteLoadBalancerListeners`, `clb:DeleteLoadBalancer`, `clb:BatchDeregisterTargets`,
-//! `clb:BatchModifyTargetWeight`, and for HTTP `clb:CreateRule`, `clb:ModifyRule` and `clb:DeleteRule`.
-//!
-//! Nodes must let the balancer's traffic in: with a rule of their own security groups for the node ports, or with the
-//! annotation [`PASS_TO_TARGET`](crate::kubernetes::load_balancers::annotations::PASS_TO_TARGET).
-//!
-//! A balancer belongs to the cluster and Service of its [tags](CLUSTER_TAG), a listener to the Service whose mark its
-//! name begins with. Nothing else is changed or removed.
+#![doc = include_str!("../../../docs/load_balancers.md")]
 
 mod access;
 mod cache;
