@@ -190,6 +190,46 @@ async fn certificates_are_put_on_and_exchanged() {
     assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
 }
 
+/// Certificates of two key algorithms, and one for each host by its name.
+#[tokio::test]
+async fn several_certificates_are_put_on_and_exchanged() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(443, Protocol::Https), (8443, Protocol::TcpSsl)]);
+    for certificates in [["abcd1234", "efgh5678"], ["abcd1234", "ijkl9012"]] {
+        for listener in &mut want.listeners {
+            listener.settings.tls = Some(Tls::new(certificates));
+        }
+        let status = cloud.ensure(&provider, &want).await;
+        for listener in cloud.listeners(&status.id).await {
+            assert_eq!(listener["Certificate"]["CertId"], certificates[0]);
+            assert_eq!(listener["Certificate"]["ExtCertIds"], json!([certificates[1]]));
+        }
+    }
+    // From one certificate for all to one for each host, and back.
+    for by_host in [true, false] {
+        let settings = &mut want.listeners[0];
+        let rule = |host: &str| Rule { host: host.to_owned(), path: "/".to_owned() };
+        settings.rules = [rule("a.example"), rule("b.example")].into();
+        let tls = |host: &str, id: &str| (host.to_owned(), Tls::new([id]));
+        let hosts = [tls("a.example", "aaaa1111"), tls("b.example", "bbbb2222")];
+        settings.settings.tls_by_host = by_host.then(|| hosts.into());
+        settings.settings.tls = (!by_host).then(|| Tls::new(["abcd1234"]));
+        let status = cloud.ensure(&provider, &want).await;
+        let listeners = cloud.listeners(&status.id).await;
+        let https = listeners.iter().find(|listener| listener["Port"] == 443).unwrap();
+        assert_eq!(https["SniSwitch"], u8::from(by_host));
+        let mut shown: Vec<_> = https["Rules"].as_array().unwrap().iter().collect();
+        shown.sort_by_key(|rule| rule["Domain"].to_string());
+        let ids: Vec<_> = shown.iter().map(|rule| rule["Certificate"]["CertId"].as_str().unwrap()).collect();
+        assert_eq!(ids, if by_host { ["aaaa1111", "bbbb2222"] } else { ["abcd1234", "abcd1234"] });
+        // A new process finds it as wanted.
+        cloud.emulator.calls().clear();
+        cloud.provider().ensure(&want).await.unwrap();
+        assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+    }
+}
+
 #[tokio::test]
 async fn an_existing_balancer_is_left_as_it_was() {
     let cloud = Cloud::new().await;

@@ -73,7 +73,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     Ok(json!({ "LocationIds": ids }))
 }
 
-fn layer_7(listener: &Listener) -> Result<&Listener, ApiError> {
+pub(super) fn layer_7(listener: &Listener) -> Result<&Listener, ApiError> {
     if listener.is_layer_7() {
         return Ok(listener);
     }
@@ -82,7 +82,7 @@ fn layer_7(listener: &Listener) -> Result<&Listener, ApiError> {
     Err(ApiError::new("InvalidParameter.ProtocolCheckFailed", message))
 }
 
-fn check_domain(parameter: &str, domain: &str, most: usize) -> Result<(), ApiError> {
+pub(super) fn check_domain(parameter: &str, domain: &str, most: usize) -> Result<(), ApiError> {
     if (1..=most).contains(&domain.chars().count()) {
         return Ok(());
     }
@@ -162,7 +162,7 @@ fn make(here: &mut Local<'_>, listener: &Listener, given: &GivenRule) -> Result<
 }
 
 /// One domain of a listener is its default.
-fn set_default(listener: &mut Listener, domain: &str) {
+pub(super) fn set_default(listener: &mut Listener, domain: &str) {
     for rule in &mut listener.rules {
         rule.is_default = rule.domains.iter().any(|own| own == domain);
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::listener::Protocol;
+use super::listener::{Protocol, Rule};
 use super::service::Family;
 use super::spec::{LbSpec, Mode, Scope};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
@@ -33,7 +33,7 @@ pub struct LbLimits {
     pub listeners: usize,
     /// Targets of one listener or rule.
     pub targets_per_listener: usize,
-    /// Certificates of one listener.
+    /// Certificates of a listener, or of a host of it: each of another key algorithm.
     pub certificates: usize,
     /// Tags on one balancer, those of the implementation not counted.
     pub tags: usize,
@@ -100,14 +100,28 @@ impl LbLimits {
             if !self.protocols.contains(&protocol) {
                 return unsupported(format!("protocol {protocol} is not offered"));
             }
-            if protocol.needs_tls() && listener.settings.tls.as_ref().is_none_or(|tls| tls.certificates.is_empty()) {
+            let settings = &listener.settings;
+            let has_own = settings.tls.as_ref().is_some_and(|tls| !tls.certificates.is_empty());
+            let has_for = |rule: &Rule| settings.tls_of(&rule.host).is_some_and(|tls| !tls.certificates.is_empty());
+            if protocol.needs_tls() && !has_own && !listener.rules.iter().all(has_for) {
                 return wrong(format!("listener {} needs a certificate", listener.key));
             }
-            if listener.settings.tls.as_ref().is_some_and(|tls| tls.certificates.len() > self.certificates) {
-                return unsupported(format!(
-                    "listener {} wants more than {} certificates",
-                    listener.key, self.certificates
-                ));
+            if settings.tls_by_host.is_some() && protocol != Protocol::Https {
+                return wrong(format!("listener {}: only HTTPS chooses certificates by host", listener.key));
+            }
+            let all = settings.tls.iter().chain(settings.tls_by_host.iter().flat_map(std::collections::BTreeMap::values));
+            let most = if protocol == Protocol::Quic { 1 } else { self.certificates };
+            for tls in all {
+                if tls.certificates.len() > most {
+                    let message = format!("listener {} wants more than {most} certificates for a host", listener.key);
+                    return unsupported(message);
+                }
+                if tls.certificates.len() > 1 && tls.client_authority.is_some() {
+                    return unsupported(format!(
+                        "listener {} wants to check clients and has several certificates; it can do one of these",
+                        listener.key
+                    ));
+                }
             }
             if protocol.can_proxy() && listener.settings.session_seconds > 0 {
                 return unsupported(format!("listener {} cannot keep clients with their targets", listener.key));

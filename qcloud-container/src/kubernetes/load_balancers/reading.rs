@@ -52,7 +52,8 @@ impl References {
     pub fn of(service: &Service) -> Result<Self> {
         let values = Values(&service.annotations);
         let ports = service.ports.iter().map(|port| port.port).collect();
-        let secrets = protocols::read(&values, &ports)?.into_values().filter_map(|port| port.secret).collect();
+        let read = protocols::read(&values, &ports)?;
+        let secrets = read.values().flat_map(PortProtocols::secrets).map(str::to_owned).collect();
         Ok(Self { secrets, service_config: config_name(service, &values)? })
     }
 }
@@ -78,7 +79,11 @@ impl LbSpec {
         if let Some(text) = values.text(names::TARGET_GROUPS) {
             return Err(ProviderError::new(
                 ErrorKind::Unsupported,
-                format!("annotation {}: value {text:?}: target groups are not offered", names::TARGET_GROUPS),
+                format!(
+                    "annotation {}: value {text:?}: it names objects of the kind TargetGroup, which only the controller \
+                     of TKE defines and keeps; take the annotation off to have targets bound to the listeners",
+                    names::TARGET_GROUPS
+                ),
             ));
         }
         if let Some(kind @ "classic") = values.text(names::BALANCER_TYPE) {
@@ -88,6 +93,7 @@ impl LbSpec {
         let mut spec = Self::new(service.key.clone(), []);
         spec.local_traffic = service.local_traffic;
         spec.recorded_id = values.text(names::RECORDED_ID).map(str::to_owned);
+        spec.recorded_fingerprint = values.text(names::RECORDED_FINGERPRINT).map(str::to_owned);
         spec.family = family(service)?;
         spec.mode = mode(service, &values)?;
         read_balancer(&mut spec, service, &values)?;
@@ -367,7 +373,8 @@ fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode
                 _ => HealthCheck::default(),
             };
             health.override_with(&base.health);
-            listener.settings = Settings { tls: listener.settings.tls.take(), health, ..base.clone() };
+            let (tls, tls_by_host) = (listener.settings.tls.take(), listener.settings.tls_by_host.take());
+            listener.settings = Settings { tls, tls_by_host, health, ..base.clone() };
             listener.settings.proxy_protocol |= proxy_protocol && protocol.can_proxy();
             listeners.push(listener);
         }
@@ -391,15 +398,26 @@ fn listener(
     if protocol.has_rules() && !special.hosts.is_empty() {
         listener.rules = special.hosts.keys().map(|host| Rule { host: host.clone(), path: "/".to_owned() }).collect();
     }
-    if let (true, Some(secret)) = (protocol.needs_tls(), &special.secret) {
-        let tls = context.certificates.get(secret).ok_or_else(|| {
-            let name = names::SPECIFY_PROTOCOL;
-            ProviderError::new(
-                ErrorKind::Conflict,
-                format!("annotation {name}: the Secret {secret} has no certificate id"),
-            )
-        })?;
-        listener.settings.tls = Some(tls.clone());
+    if protocol.needs_tls() {
+        let certificates = |secret: &str| {
+            context.certificates.get(secret).cloned().ok_or_else(|| {
+                let name = names::SPECIFY_PROTOCOL;
+                let message = format!("annotation {name}: the Secret {secret} has no certificate id");
+                ProviderError::new(ErrorKind::Conflict, message)
+            })
+        };
+        let secrets = special.secrets();
+        match secrets.first() {
+            Some(_) if secrets.len() > 1 => {
+                let of_host = |(host, own): (&String, &Option<String>)| {
+                    let secret = own.as_ref().or(special.secret.as_ref())?;
+                    Some(certificates(secret).map(|tls| (host.clone(), tls)))
+                };
+                listener.settings.tls_by_host = Some(special.hosts.iter().filter_map(of_host).collect::<Result<_>>()?);
+            }
+            Some(secret) => listener.settings.tls = Some(certificates(secret)?),
+            None => {}
+        }
     }
     Ok(listener)
 }

@@ -25,7 +25,7 @@ pub enum Owner {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LbState {
-    /// Its id.
+    /// Its id; empty when only something beside the balancer is left, such as a firewall rule set.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -69,6 +69,8 @@ impl LbState {
             service_name: None,
             ready: true,
             scope: Scope::Public,
+            network: None,
+            reaches_other_networks: false,
             family: Family::V4,
             addresses: Vec::new(),
             reserved_address: None,
