@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::annotations as names;
 use super::listener::{Protocol, Rule};
 use super::service::Family;
 use super::spec::{LbSpec, Mode, Scope};
@@ -21,7 +22,7 @@ pub enum Feature {
     ModificationProtection,
     /// Keeping a client with its target.
     SessionAffinity,
-    /// Targets in another region or network.
+    /// A balancer in another region or network than its targets.
     CrossNetwork,
 }
 
@@ -149,21 +150,41 @@ impl LbLimits {
             return wrong("source ranges and security groups would bind all Services of a shared balancer".to_owned());
         }
         let needs = [
-            (Feature::Internal, spec.scope != Scope::Public, "internal balancers"),
-            (Feature::SourceRanges, !spec.access.source_ranges.is_empty(), "source ranges"),
-            (Feature::StaticAddress, spec.address.is_some(), "static addresses"),
-            (Feature::DeletionProtection, spec.protection.deletion == Some(true), "protection from deletion"),
-            (Feature::ModificationProtection, spec.protection.modification == Some(true), "protection from changes"),
+            (Feature::Internal, spec.scope != Scope::Public, "internal balancers", names::INTERNAL_SUBNET),
+            (Feature::SourceRanges, !spec.access.source_ranges.is_empty(), "source ranges", names::SOURCE_RANGES),
+            (Feature::StaticAddress, spec.address.is_some(), "static addresses", names::STATIC_ADDRESS),
             (
-                Feature::SessionAffinity,
-                spec.listeners.iter().any(|listener| listener.settings.session_seconds > 0),
-                "session affinity",
+                Feature::DeletionProtection,
+                spec.protection.deletion == Some(true),
+                "protection from deletion",
+                names::DELETION_PROTECTION,
             ),
-            (Feature::CrossNetwork, spec.cross_network.is_some(), "targets in another region or network"),
+            (
+                Feature::ModificationProtection,
+                spec.protection.modification == Some(true),
+                "protection from changes by others",
+                names::MODIFICATION_PROTECTION,
+            ),
+            (
+                Feature::CrossNetwork,
+                spec.cross_network.is_some(),
+                "balancers in other regions or networks",
+                if spec.cross_network.as_ref().is_some_and(|cross| cross.region.is_some()) {
+                    names::CROSS_REGION
+                } else {
+                    names::CROSS_VPC
+                },
+            ),
         ];
-        match needs.into_iter().find(|(feature, needed, _)| *needed && !self.features.contains(feature)) {
-            Some((_, _, what)) => unsupported(format!("{what} are not offered")),
-            None => Ok(()),
+        for (feature, needed, what, annotation) in needs {
+            if needed && !self.features.contains(&feature) {
+                return unsupported(format!("annotation {annotation}: this cloud's API has no {what}"));
+            }
         }
+        let keeps_clients = spec.listeners.iter().any(|listener| listener.settings.session_seconds > 0);
+        if keeps_clients && !self.features.contains(&Feature::SessionAffinity) {
+            return unsupported("spec.sessionAffinity: session affinity is not offered".to_owned());
+        }
+        Ok(())
     }
 }

@@ -86,8 +86,12 @@ impl LbSpec {
                 ),
             ));
         }
-        if let Some(kind @ "classic") = values.text(names::BALANCER_TYPE) {
-            return Err(invalid(names::BALANCER_TYPE, kind, "balancers of that generation can no longer be made"));
+        match values.text(names::BALANCER_TYPE) {
+            None | Some("yunapi_clb" | "yunapiv3_forward_clb") => {}
+            Some(kind @ "classic") => {
+                return Err(invalid(names::BALANCER_TYPE, kind, "balancers of that generation can no longer be made"));
+            }
+            Some(other) => return Err(invalid(names::BALANCER_TYPE, other, "there is no such generation")),
         }
 
         let mut spec = Self::new(service.key.clone(), []);
@@ -186,7 +190,10 @@ fn read_balancer(spec: &mut LbSpec, service: &Service, values: &Values<'_>) -> R
     if let (Some(_), Some(pass)) = (&spec.existing, spec.pass_to_targets) {
         return Err(invalid(names::PASS_TO_TARGET, &pass.to_string(), "it is not for existing balancers"));
     }
-    let (region, network) = (values.text(names::CROSS_REGION), values.text(names::CROSS_VPC));
+    let (region, network) = (values.text(names::CROSS_REGION), values.id(names::CROSS_VPC, "vpc-")?);
+    if let Some(text) = region.filter(|text| !is_region(text)) {
+        return Err(invalid(names::CROSS_REGION, text, "it is a region like ap-guangzhou"));
+    }
     if region.is_some() || network.is_some() {
         spec.cross_network =
             Some(CrossNetwork { region: region.map(str::to_owned), network: network.map(str::to_owned) });
@@ -233,6 +240,10 @@ fn charging_of(text: &str) -> Option<Charging> {
         "BANDWIDTH_PACKAGE" => Some(Charging::Package),
         _ => None,
     }
+}
+
+fn is_region(text: &str) -> bool {
+    text.contains('-') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn parse_address(field: &str, text: &str) -> Result<IpAddr> {

@@ -37,6 +37,10 @@ pub struct LbState {
     pub ready: bool,
     /// Public or internal.
     pub scope: Scope,
+    /// The id of its network, when that is known.
+    pub network: Option<String>,
+    /// Whether its targets can be in other networks and regions.
+    pub reaches_other_networks: bool,
     /// The version of IP of its address.
     pub family: Family,
     /// Its addresses; empty while there are none yet, or when it has only a host name.
