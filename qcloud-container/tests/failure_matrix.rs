@@ -33,7 +33,14 @@ const SUITES: [(&str, &[&str]); 4] = [
     ("balancers", &[include_str!("clb_load_balancers/failures.rs"), include_str!("clb_load_balancers/crashes.rs")]),
     ("instances", &[include_str!("provider_nodes/instances_matrix.rs")]),
     ("routes", &[include_str!("provider_nodes/routes_matrix.rs"), include_str!("provider_nodes/routes.rs")]),
-    ("volumes", &[include_str!("volumes_on_cbs/faults.rs"), include_str!("volumes_on_cbs/crashes.rs"), include_str!("volumes_on_cbs/batches.rs")]),
+    (
+        "volumes",
+        &[
+            include_str!("volumes_on_cbs/faults.rs"),
+            include_str!("volumes_on_cbs/crashes.rs"),
+            include_str!("volumes_on_cbs/batches.rs"),
+        ],
+    ),
 ];
 
 /// The rows that concern each adapter.
@@ -49,7 +56,10 @@ fn rows(sources: &[&str]) -> BTreeSet<u8> {
     let names = sources.iter().flat_map(|source| source.split("async fn ").skip(1));
     let numbers = |name: &str| {
         let words = name.strip_prefix("row_").unwrap_or_default().split('_').take(3);
-        words.map_while(|word| if word == "and" { Some(None) } else { Some(Some(word.parse().ok()?)) }).flatten().collect::<Vec<u8>>()
+        words
+            .map_while(|word| if word == "and" { Some(None) } else { Some(Some(word.parse().ok()?)) })
+            .flatten()
+            .collect::<Vec<u8>>()
     };
     names.flat_map(numbers).collect()
 }

@@ -401,25 +401,28 @@ impl ConfigBuilder {
             Arc::new(CredentialChain::default_chain_with_profile(&context, self.profile.as_deref()))
         });
         let sdk = concat!("qcloud-rust/", env!("CARGO_PKG_VERSION"));
-        Ok(Config(Arc::new(Shared {
-            region: self.region,
-            endpoints: self.endpoints,
-            credentials: CredentialCache::new(provider, Arc::clone(&clock)),
-            transport,
-            clock,
-            timeouts: self.timeouts,
-            retry: self.retry,
-            retry_bucket: RetryBucket::default(),
-            limits: self.limits,
-            interceptors: self.interceptors,
-            language: self.language,
-            user_agent: if application.is_empty() { sdk.to_owned() } else { format!("{sdk} {application}") },
-            signer: Signer::new(),
-            clock_skew: AtomicI64::new(0),
-            random: Mutex::new(self.jitter_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
-            #[cfg(feature = "testing")]
-            strict_decoding: self.strict_decoding,
-        }), None))
+        Ok(Config(
+            Arc::new(Shared {
+                region: self.region,
+                endpoints: self.endpoints,
+                credentials: CredentialCache::new(provider, Arc::clone(&clock)),
+                transport,
+                clock,
+                timeouts: self.timeouts,
+                retry: self.retry,
+                retry_bucket: RetryBucket::default(),
+                limits: self.limits,
+                interceptors: self.interceptors,
+                language: self.language,
+                user_agent: if application.is_empty() { sdk.to_owned() } else { format!("{sdk} {application}") },
+                signer: Signer::new(),
+                clock_skew: AtomicI64::new(0),
+                random: Mutex::new(self.jitter_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
+                #[cfg(feature = "testing")]
+                strict_decoding: self.strict_decoding,
+            }),
+            None,
+        ))
     }
 
     #[cfg(feature = "reqwest")]

@@ -265,11 +265,9 @@ async fn row_12_a_balancer_with_traffic_stays_unless_forced() {
 
 #[tokio::test]
 async fn row_12_what_clb_takes_for_risky_keeps_the_balancer() {
-    for code in [
-        "FailedOperation.TargetNumCheckRisk",
-        "FailedOperation.TrafficCheckRisk",
-        "FailedOperation.FrequencyCheckRisk",
-    ] {
+    for code in
+        ["FailedOperation.TargetNumCheckRisk", "FailedOperation.TrafficCheckRisk", "FailedOperation.FrequencyCheckRisk"]
+    {
         let cloud = Cloud::new().await;
         let provider = cloud.provider();
         let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
@@ -288,6 +286,7 @@ async fn row_13_a_balancer_with_an_ipv6_address_only() {
     let cloud = Cloud::new().await;
     let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
     want.family = Family::V6;
+    want.extra.insert("SubnetId".to_owned(), json!(cloud.subnet));
     want.targets = TargetSet::default();
     let status = cloud.ensure(&cloud.provider(), &want).await;
     assert!(matches!(status.ingress[..], [Ingress::Address(address, _)] if address.is_ipv6()), "{status:?}");

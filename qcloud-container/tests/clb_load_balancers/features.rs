@@ -266,7 +266,8 @@ async fn a_balancer_in_another_region_and_network() {
         shown["LoadBalancerSet"].as_array().unwrap().clone()
     };
 
-    let service = Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)]);
+    let service =
+        Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)]);
     let nodes: Vec<Node> = (4..6)
         .map(|n| Node::new(format!("n{n}"), cloud.machines[n - 4].as_str()).with_address([10, 0, 1, n as u8].into()))
         .collect();
@@ -275,7 +276,8 @@ async fn a_balancer_in_another_region_and_network() {
         spec.targets = TargetSet::select(&spec, &nodes, None, &LbLimits::new(50, 200)).unwrap();
         spec
     };
-    let there = service.clone().with_annotation(names::CROSS_REGION, FAR).with_annotation(names::CROSS_VPC, far.as_str());
+    let there =
+        service.clone().with_annotation(names::CROSS_REGION, FAR).with_annotation(names::CROSS_VPC, far.as_str());
     let mut want = read(&there);
     let provider = fresh();
     let status = cloud.ensure(&provider, &want).await;

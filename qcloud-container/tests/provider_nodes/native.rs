@@ -89,8 +89,7 @@ async fn a_native_node_is_absent_only_with_proof() {
     let doomed = node(&ids[0]);
     assert!(machines.lookup_one(&doomed).await.is_found());
     cloud.call("tke2", "StopMachines", json!({"ClusterId": cluster, "MachineNames": [named(&ids[1])]})).await;
-    let delete =
-        json!({"ClusterId": cluster, "MachineNames": [named(&ids[0])], "EnableScaleDown": true});
+    let delete = json!({"ClusterId": cluster, "MachineNames": [named(&ids[0])], "EnableScaleDown": true});
     cloud.call("tke2", "DeleteClusterMachines", delete).await;
     cloud.pass(Duration::from_secs(61)).await;
     assert!(machines.is_shutdown(&node(&ids[1])).await.unwrap());

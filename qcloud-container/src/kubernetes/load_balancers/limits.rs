@@ -110,7 +110,8 @@ impl LbLimits {
             if settings.tls_by_host.is_some() && protocol != Protocol::Https {
                 return wrong(format!("listener {}: only HTTPS chooses certificates by host", listener.key));
             }
-            let all = settings.tls.iter().chain(settings.tls_by_host.iter().flat_map(std::collections::BTreeMap::values));
+            let all =
+                settings.tls.iter().chain(settings.tls_by_host.iter().flat_map(std::collections::BTreeMap::values));
             let most = if protocol == Protocol::Quic { 1 } else { self.certificates };
             for tls in all {
                 if tls.certificates.len() > most {

@@ -65,7 +65,8 @@ impl NativeNodes {
             }
             // Another cluster, or one without nodes at all: that would make every node of this one disappear.
             if listing.native.is_empty() {
-                let message = format!("{id} is not listed, but {cluster} has no native node at all: is it the right one?");
+                let message =
+                    format!("{id} is not listed, but {cluster} has no native node at all: is it the right one?");
                 return Err(ProviderError::new(ErrorKind::Unavailable, message));
             }
             if !listing.complete {

@@ -66,10 +66,7 @@ impl Regional {
             groups.push(self.own_group_with(access, service).await?);
         }
         let request = SetLoadBalancerSecurityGroups::new(state.id.as_str()).security_groups(groups);
-        self.clb
-            .set_load_balancer_security_groups(request)
-            .await
-            ?;
+        self.clb.set_load_balancer_security_groups(request).await?;
         if access.source_ranges.is_empty() {
             match self.delete_group(service).await {
                 // The balancer still lets go of it. It is looked for again when the Service goes.

@@ -138,7 +138,8 @@ fn imagine(state: &mut LbState, want: &LbSpec, seen: Option<&BTreeSet<ListenerKe
         let mut listener = ListenerState::new("", spec.key, true);
         listener.settings = spec.settings.clone();
         let targets = want.targets.of(spec.key).cloned().unwrap_or_default();
-        listener.rules = spec.rules.iter().map(|rule| RuleState::new("", rule.clone(), spec.settings.clone())).collect();
+        listener.rules =
+            spec.rules.iter().map(|rule| RuleState::new("", rule.clone(), spec.settings.clone())).collect();
         for rule in &mut listener.rules {
             rule.targets.clone_from(&targets);
         }

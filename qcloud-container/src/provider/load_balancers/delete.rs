@@ -48,12 +48,6 @@ impl Regional {
                 self.delete_listeners(&state.id, first.to_vec()).await?;
                 return pending(SOON);
             }
-            if own {
-                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
-                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
-                self.clb.modify_load_balancer_attributes(request).await?;
-                return pending(SOON);
-            }
             if with_group {
                 match self.delete_group(service).await {
                     Err(error) if error.kind() == ErrorKind::InUse && !state.access.source_ranges.is_empty() => {
@@ -63,6 +57,13 @@ impl Regional {
                     Err(error) if error.kind() == ErrorKind::InUse => return pending(SOON),
                     other => other?,
                 }
+            }
+            if own {
+                // Last of all: under its new name, it is no longer the Service's.
+                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
+                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
+                self.clb.modify_load_balancer_attributes(request).await?;
+                return pending(SOON);
             }
             return Ok(());
         }

@@ -144,7 +144,9 @@ impl Regional {
         let now = self.now();
         let swept = match age {
             Age::Recent => self.swept().await?,
-            Age::Now => Arc::new(Sweep { at: now, balancers: self.of_service(&of.service.uid).await?, ..Sweep::default() }),
+            Age::Now => {
+                Arc::new(Sweep { at: now, balancers: self.of_service(&of.service.uid).await?, ..Sweep::default() })
+            }
         };
         let owner = Owner::Service(of.service.uid.clone());
         let (mut balancers, mut again): (Vec<clb::LoadBalancer>, Vec<String>) = (Vec::new(), Vec::new());
@@ -200,7 +202,10 @@ impl Regional {
                     self.cache.put(&of.service.uid, known.clone());
                     return Err(error);
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(id, &error)),
+                // What is not there any more, and what is there by now: a process before may have had it under way.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+                    return Err(gone(id, &error));
+                }
                 Err(error) => return Err(error),
             };
             self.cache.changed(id);

@@ -128,7 +128,8 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     settings.session_seconds = listener.session_expire_time.and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
     settings.scheduler = listener.scheduler.as_ref().and_then(read_scheduler);
     if listener.sni_switch == 1 {
-        let of_rule = |rule: &clb::RuleOutput| Some((rule.domain.clone(), read_certificate(rule.certificate.as_ref()?)));
+        let of_rule =
+            |rule: &clb::RuleOutput| Some((rule.domain.clone(), read_certificate(rule.certificate.as_ref()?)));
         settings.tls_by_host = Some(listener.rules.iter().filter_map(of_rule).collect());
     } else {
         settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
