@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use qcloud_clb::model::LoadBalancer;
+use qcloud_clb::model::{LoadBalancer, LoadBalancerStatus};
 use tokio::sync::OwnedMutexGuard;
 
 use super::confirm::Listeners;
@@ -24,6 +24,8 @@ const RECENT: Duration = Duration::from_secs(60);
 
 /// How long the answer to a poll for several balancers holds for the others.
 const POLLED: Duration = Duration::from_secs(1);
+/// How long it holds for one that is ready: that does not pass.
+const READY: Duration = Duration::from_secs(10);
 
 /// What is known of a Service's balancers.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +166,7 @@ impl Cache {
     /// Ids of balancers that are being made, this one first.
     pub(super) fn making_with(&self, id: &str, most: usize, now: Duration) -> Vec<String> {
         let memory = self.memory();
-        let fresh = |id: &String| memory.polled.get(id).is_some_and(|(at, _)| now.saturating_sub(*at) < POLLED);
+        let fresh = |id: &String| memory.polled.get(id).is_some_and(|polled| holds(polled, now));
         let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
         let mut ids = vec![id.to_owned()];
         ids.extend(others.filter(|other| other != id && !fresh(other)).take(most.saturating_sub(1)));
@@ -181,9 +183,13 @@ impl Cache {
 
     /// What a poll for another balancer has shown of this one just now. It is told once.
     pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
-        let (at, balancer) = self.memory().polled.remove(id)?;
-        (now.saturating_sub(at) < POLLED).then_some(balancer)
+        self.memory().polled.remove(id).filter(|polled| holds(polled, now)).map(|(_, balancer)| balancer)
     }
+}
+
+fn holds((at, balancer): &(Duration, Option<LoadBalancer>), now: Duration) -> bool {
+    let is_ready = balancer.as_ref().is_some_and(|balancer| balancer.status == LoadBalancerStatus::Normal);
+    now.saturating_sub(*at) < if is_ready { READY } else { POLLED }
 }
 
 /// One at a time for each balancer, so that Services that share one do not get into each other's way.
