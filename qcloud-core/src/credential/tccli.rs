@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{epoch, refused};
 use crate::{Error, Secret};
@@ -41,8 +42,8 @@ struct ConfigureFile {
     /// Where newer versions keep it.
     #[serde(rename = "_sys_param")]
     system: System,
-    /// Where older ones did.
-    region: Option<String>,
+    /// Where older ones did. In new ones, what has this name is the service `region`.
+    region: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,7 +55,8 @@ struct System {
 /// The region in the text of a `<profile>.configure` file.
 pub(super) fn region(place: &str, text: &str) -> Result<Option<String>, Error> {
     let file: ConfigureFile = parse(place, text)?;
-    Ok(file.system.region.or(file.region).filter(|region| !region.is_empty()))
+    let older = file.region.as_str().map(str::to_owned);
+    Ok(file.system.region.or(older).filter(|region| !region.is_empty()))
 }
 
 /// serde_json's own message can quote a value, so only the place is told.
@@ -79,6 +81,14 @@ mod tests {
         assert_eq!(region("f", r#"{"region": "ap-tokyo"}"#).unwrap().as_deref(), Some("ap-tokyo"));
         assert_eq!(region("f", r#"{"_sys_param": {"region": ""}}"#).unwrap(), None);
         assert_eq!(region("f", "{}").unwrap(), None);
+    }
+
+    #[test]
+    fn the_service_of_that_name_is_no_region() {
+        let service = r#""region": {"endpoint": "region.tencentcloudapi.com", "version": "2022-06-27"}"#;
+        let new = format!(r#"{{"_sys_param": {{"region": "ap-guangzhou"}}, {service}}}"#);
+        assert_eq!(region("f", &new).unwrap().as_deref(), Some("ap-guangzhou"));
+        assert_eq!(region("f", &format!("{{{service}}}")).unwrap(), None);
     }
 
     #[test]

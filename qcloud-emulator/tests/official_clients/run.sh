@@ -32,7 +32,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 # First what tccli needs, then tccli itself without asking what it needs: see requirements.txt.
 pip() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
-if [ "$("$venv/bin/tccli" --version 2>/dev/null)" != "$TCCLI" ]; then
+# It writes its settings into the home folder, whatever it is asked.
+if [ "$(HOME=$work "$venv/bin/tccli" --version 2>/dev/null)" != "$TCCLI" ]; then
     pip --requirement "$here/requirements.txt"
     # Without compiling: it has the modules of hundreds of services, of which the used ones are compiled when used.
     pip --no-deps --no-compile "tccli==$TCCLI"
