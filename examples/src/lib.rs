@@ -1,1 +1,1 @@
-//! Runnable examples of the QCloud SDK: `cargo run --example tour`.
+//! Runnable examples of the QCloud SDK: `cargo run --example tour`, `cargo run --example provider`.

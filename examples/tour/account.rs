@@ -1,9 +1,6 @@
 //! The clients, and the account of what happens.
 
-use std::io::{IsTerminal, Write};
-
 use qcloud_core::Config;
-use qcloud_core::wait::WaitProgress;
 
 /// The clients of the tour. They share one configuration, and with it connections and credentials.
 pub(crate) struct Account {
@@ -33,22 +30,5 @@ impl Account {
     /// Tells one thing that happened.
     pub(crate) fn tell(&self, text: &str) {
         println!("  {text}");
-    }
-}
-
-/// A line that shows how far a wait is, on a terminal. Elsewhere it would only fill a log.
-pub(crate) fn progress(what: &'static str) -> impl FnMut(&WaitProgress) + Send {
-    let terminal = std::io::stdout().is_terminal();
-    move |progress| {
-        if !terminal {
-            return;
-        }
-        let WaitProgress { met, total, elapsed, .. } = progress;
-        let bar: String = (0..*total).map(|place| if place < *met { '#' } else { '.' }).collect();
-        print!("\r  [{bar}] {met} of {total} {what}, {:.0} s ", elapsed.as_secs_f64());
-        if met == total {
-            print!("\r\x1b[K");
-        }
-        let _ = std::io::stdout().flush();
     }
 }

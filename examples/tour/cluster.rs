@@ -1,55 +1,64 @@
-//! A cluster, and the routes of its pods.
+//! A cluster, and the provider layer for it: what a controller is given of a cloud.
 
+use std::sync::Arc;
+
+use qcloud_container::kubernetes::ClusterIdentity;
+use qcloud_container::kubernetes::instances::Instances;
+use qcloud_container::kubernetes::load_balancers::LoadBalancers;
+use qcloud_container::kubernetes::routes::Routes;
+use qcloud_container::kubernetes::volumes::Volumes;
+use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
+use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
+use qcloud_container::provider::routes::{ClusterTableRoutes, ClusterTableSettings};
+use qcloud_container::provider::volumes::CbsVolumes;
 use qcloud_container::v20180525::model::{
-    ClusterBasicSettings, ClusterCIDRSettings, ClusterType, CreateCluster, CreateClusterRoute, CreateClusterRouteTable,
-    DeleteCluster, DeleteClusterRoute, DeleteClusterRouteTable, DescribeClusterRoutes, InstanceDeleteMode,
+    ClusterBasicSettings, ClusterCIDRSettings, ClusterType, CreateCluster, DeleteCluster, InstanceDeleteMode,
 };
 use qcloud_container::v20180525::wait::{is_cluster_gone, is_running};
-use qcloud_cvm::model::DescribeInstances;
+use qcloud_core::Config;
 
 use crate::Step;
-use crate::account::{Account, progress};
+use crate::account::Account;
 use crate::network::Network;
+use crate::progress::progress;
 
-const ROUTE_TABLE: &str = "tour";
+const PODS: &str = "172.16.0.0/16";
 
+/// The cluster as controllers see it: one trait for each thing that Kubernetes asks of a cloud.
 pub(crate) struct Cluster {
     id: String,
-    routes: Vec<(String, String)>,
+    pub(crate) machines: Arc<dyn Instances>,
+    pub(crate) routes: Arc<dyn Routes>,
+    pub(crate) balancers: Arc<dyn LoadBalancers>,
+    pub(crate) volumes: Arc<dyn Volumes>,
 }
 
-pub(crate) async fn create(account: &Account, network: &Network, nodes: &[String]) -> Step<Cluster> {
+pub(crate) async fn create(account: &Account, config: &Config, network: &Network) -> Step<Cluster> {
     account.title("A cluster");
     let settings = ClusterBasicSettings::new().cluster_name("tour").vpc_id(&*network.vpc_id);
-    let addresses = ClusterCIDRSettings::new().cluster_cidr("172.16.0.0/16").max_node_pod_num(64_u64);
+    let addresses = ClusterCIDRSettings::new().cluster_cidr(PODS).max_node_pod_num(256_u64);
     let request = CreateCluster::new(ClusterType::ManagedCluster, addresses).cluster_basic_settings(settings);
     let id = account.tke.create_cluster(request).await?.cluster_id;
     account.tke.wait_for_clusters([&id], is_running()).on_poll(progress("running")).await?;
-    account.tell(&format!("{id} is running"));
+    account.tell(&format!("{id} is running; its pods have addresses of {PODS}"));
 
-    // A self-built cluster keeps its pods' routes in a table of its own: one range of addresses per node.
-    let table = CreateClusterRouteTable::new(ROUTE_TABLE, "172.20.0.0/16", &*network.vpc_id);
-    account.tke.create_cluster_route_table(table).await?;
-    let instances = account.cvm.describe_instances(DescribeInstances::new().instance_ids(nodes)).await?.instance_set;
-    let gateways = instances.into_iter().filter_map(|instance| instance.private_ip_addresses.into_iter().next());
-    let routes: Vec<_> = gateways.enumerate().map(|(node, gateway)| (format!("172.20.{node}.0/24"), gateway)).collect();
-    for (range, gateway) in &routes {
-        account.tke.create_cluster_route(CreateClusterRoute::new(ROUTE_TABLE, &**range, &**gateway)).await?;
-    }
-    let listed = account.tke.describe_cluster_routes(DescribeClusterRoutes::new(ROUTE_TABLE)).await?;
-    for route in listed.route_set {
-        account.tell(&format!("pods of {} live on {}", route.destination_cidr_block, route.gateway_ip));
-    }
-    Ok(Cluster { id, routes })
+    // Kubernetes tells clusters apart by the uid of the namespace kube-system.
+    let identity = ClusterIdentity::new("5f2a6d1c-tour", "tour");
+    let vpc_id = &network.vpc_id;
+    // The routes of a cluster of the container service are in the table of its own id.
+    let table = ClusterTableSettings::new(&id, vpc_id, [PODS.parse()?]);
+    Ok(Cluster {
+        machines: Arc::new(CvmInstances::new(config, InstanceSettings::new(vpc_id))?),
+        routes: Arc::new(ClusterTableRoutes::new(config, table)),
+        balancers: Arc::new(ClbLoadBalancers::new(config, identity.clone(), ClbOptions::new(vpc_id))),
+        volumes: Arc::new(CbsVolumes::new(config, identity).with_zones([&network.zone])),
+        id,
+    })
 }
 
 pub(crate) async fn delete(account: &Account, cluster: &Cluster) -> Step {
-    for (range, gateway) in &cluster.routes {
-        account.tke.delete_cluster_route(DeleteClusterRoute::new(ROUTE_TABLE, &**gateway, &**range)).await?;
-    }
-    account.tke.delete_cluster_route_table(DeleteClusterRouteTable::new(ROUTE_TABLE)).await?;
     account.tke.delete_cluster(DeleteCluster::new(&*cluster.id, InstanceDeleteMode::Retain)).await?;
     account.tke.wait_for_clusters([&*cluster.id], is_cluster_gone()).on_poll(progress("deleted")).await?;
-    account.tell(&format!("routes and cluster {} deleted", cluster.id));
+    account.tell(&format!("cluster {} deleted", cluster.id));
     Ok(())
 }

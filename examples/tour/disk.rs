@@ -7,8 +7,9 @@ use qcloud_cbs::model::{
 use qcloud_cbs::wait::{is_attached, is_complete, is_disk_gone, is_snapshot_gone, is_unattached};
 
 use crate::Step;
-use crate::account::{Account, progress};
+use crate::account::Account;
 use crate::network::Network;
+use crate::progress::progress;
 
 pub(crate) struct Storage {
     disks: Vec<String>,

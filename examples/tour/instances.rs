@@ -10,8 +10,9 @@ use qcloud_cvm::model::{
 use qcloud_cvm::wait::{is_running, is_stopped, is_terminated};
 
 use crate::Step;
-use crate::account::{Account, progress};
+use crate::account::Account;
 use crate::network::Network;
+use crate::progress::progress;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 

@@ -9,8 +9,9 @@ use qcloud_clb::model::{
 use qcloud_clb::wait::{has_address, is_deleted};
 
 use crate::Step;
-use crate::account::{Account, progress};
+use crate::account::Account;
 use crate::network::Network;
+use crate::progress::progress;
 
 pub(crate) struct Balancer {
     pub(crate) id: String,

@@ -1,5 +1,5 @@
-//! A tour of the SDK: a network, machines, a load balancer, a disk and a cluster are made, looked at, used wrongly, and
-//! removed again.
+//! A tour of the SDK: a network, machines, a load balancer and a disk are made, looked at, used wrongly; then a cluster is
+//! served through the provider layer: its nodes, its routes, a Service and a volume. In the end all is removed again.
 //!
 //! ```text
 //! cargo run --example tour                       # on the built-in emulator: no account needed
@@ -12,12 +12,18 @@ mod disk;
 mod instances;
 mod load_balancer;
 mod network;
+mod nodes;
 mod overview;
+mod patience;
+mod progress;
+mod routes;
+mod service;
+mod volume;
 
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use qcloud_core::{Config, Endpoint, Error, ErrorKind, Result};
+use qcloud_core::{Config, Endpoint, Error, ErrorKind, RateLimits};
 use qcloud_emulator::Emulator;
 
 use account::Account;
@@ -52,12 +58,20 @@ async fn main() -> ExitCode {
 }
 
 /// The whole tour, on a QCloud that lives in this process.
-async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>> {
+async fn on_the_emulator() -> Step {
     let emulator = Emulator::builder().start().await?;
+    // One configuration for everything: clients and provider share credentials, connections, and these limits.
+    let limits = RateLimits::new()
+        .with_rates(qcloud_cbs::RATES)
+        .with_rates(qcloud_clb::RATES)
+        .with_rates(qcloud_container::RATES)
+        .with_rates(qcloud_cvm::RATES)
+        .with_rates(qcloud_vpc::RATES);
     let config = Config::builder()
         .region(emulator.region())
         .endpoint(Endpoint::url(emulator.endpoint())?)
         .static_credentials(emulator.secret_id(), emulator.secret_key())
+        .rate_limits(limits)
         .build()?;
     let account = Account::new(&config);
     account.title(&format!("An emulated QCloud listens on {}", emulator.endpoint()));
@@ -79,9 +93,18 @@ async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>
         account.tell(&format!("a connection to {}:80 may reach {}:{}", balancer.address, target.address, target.port));
     }
     let storage = disk::create(&account, &network, ids.first().map_or("", |id| id)).await?;
-    let cluster = cluster::create(&account, &network, &ids).await?;
+
+    let cluster = cluster::create(&account, &config, &network).await?;
+    let nodes = nodes::find(&account, &cluster, &ids).await?;
+    routes::create(&account, &cluster, &nodes).await?;
+    let service = service::create(&account, &cluster, &nodes).await?;
+    service::follow(&account, emulator.emulator(), &service, &nodes)?;
+    let volumes = volume::create(&account, &cluster, nodes.first().ok_or("there is no node")?).await?;
 
     account.title("Cleaning up");
+    volume::delete(&account, &cluster, &volumes).await?;
+    service::delete(&account, &cluster, &service).await?;
+    routes::delete(&account, &cluster, &nodes).await?;
     cluster::delete(&account, &cluster).await?;
     disk::delete(&account, &storage).await?;
     load_balancer::delete(&account, &balancer).await?;
@@ -89,15 +112,21 @@ async fn on_the_emulator() -> std::result::Result<(), Box<dyn std::error::Error>
     network::delete(&account, &network).await?;
 
     let after = overview::count(&account).await?;
-    let left: Vec<_> =
-        after.iter().zip(&before).map(|((what, now), (_, then))| format!("{} {what}", now - then)).collect();
-    account.title(&format!("Done after {} calls; left behind: {}", emulator.calls().total(), left.join(", ")));
+    let left: Vec<_> = after.iter().map(|(what, count)| format!("{count} {what}")).collect();
+    account.title(&format!(
+        "Done after {} calls. What the account has now: {}",
+        emulator.calls().total(),
+        left.join(", ")
+    ));
+    if after != before {
+        return Err("something was left behind".into());
+    }
     emulator.shutdown().await;
     Ok(())
 }
 
 /// The part of the tour that only looks, on the account that the environment names.
-async fn on_qcloud() -> std::result::Result<(), Box<dyn std::error::Error>> {
+async fn on_qcloud() -> Step {
     println!("Looking for credentials in the environment ...");
     let config = Config::load().await?;
     if let Err(error) = config.credentials().await {
@@ -126,4 +155,4 @@ fn explain(error: &Error) -> String {
 }
 
 /// What a step gives.
-type Step<T = ()> = Result<T>;
+type Step<T = ()> = Result<T, Box<dyn std::error::Error>>;

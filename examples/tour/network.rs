@@ -2,8 +2,6 @@
 
 use qcloud_vpc::model::{CreateSubnet, CreateVpc, DeleteSubnet, DeleteVpc};
 
-use qcloud_core::{Error, ErrorKind};
-
 use crate::Step;
 use crate::account::Account;
 
@@ -17,7 +15,7 @@ pub(crate) async fn create(account: &Account) -> Step<Network> {
     account.title("A network");
     let zones = account.cvm.describe_zones(qcloud_cvm::model::DescribeZones::new()).await?;
     let zone = zones.zone_set.into_iter().next().map(|zone| zone.zone);
-    let zone = zone.ok_or_else(|| Error::new(ErrorKind::Wait, "the region has no zone"))?;
+    let zone = zone.ok_or("the region has no zone")?;
 
     let created = account.vpc.create_vpc(CreateVpc::new("tour").cidr_block("10.0.0.0/16")).await?;
     let vpc_id = created.vpc.vpc_id;

@@ -1,8 +1,8 @@
 //! What is there: regions and zones, and how much of what a tour makes.
 
-use qcloud_cbs::model::DescribeDisks;
+use qcloud_cbs::model::{DescribeDisks, DescribeSnapshots};
 use qcloud_clb::model::DescribeLoadBalancers;
-use qcloud_container::v20180525::model::DescribeClusters;
+use qcloud_container::v20180525::model::{DescribeClusterRouteTables, DescribeClusters};
 use qcloud_cvm::model::{DescribeInstances, DescribeRegions, DescribeZones};
 use qcloud_vpc::model::DescribeVpcs;
 
@@ -22,18 +22,18 @@ pub(crate) async fn look_around(account: &Account) -> Step {
 }
 
 /// How many of what the region has.
-pub(crate) async fn count(account: &Account) -> Step<[(&'static str, i64); 5]> {
-    let networks = account.vpc.describe_vpcs(DescribeVpcs::new()).await?.vpc_set.len();
-    let instances = account.cvm.describe_instances(DescribeInstances::new()).await?.instance_set.len();
-    let balancers = account.clb.describe_load_balancers(DescribeLoadBalancers::new()).await?.load_balancer_set.len();
-    let disks = account.cbs.describe_disks(DescribeDisks::new()).await?.disk_set.len();
-    let clusters = account.tke.describe_clusters(DescribeClusters::new()).await?.clusters.len();
-    let counts = [
-        ("networks", networks),
-        ("instances", instances),
-        ("load balancers", balancers),
-        ("disks", disks),
-        ("clusters", clusters),
-    ];
-    Ok(counts.map(|(what, count)| (what, i64::try_from(count).unwrap_or(i64::MAX))))
+pub(crate) async fn count(account: &Account) -> Step<[(&'static str, usize); 7]> {
+    let Account { cbs, clb, cvm, tke, vpc } = account;
+    Ok([
+        ("networks", vpc.describe_vpcs(DescribeVpcs::new()).await?.vpc_set.len()),
+        ("instances", cvm.describe_instances(DescribeInstances::new()).await?.instance_set.len()),
+        ("load balancers", clb.describe_load_balancers(DescribeLoadBalancers::new()).await?.load_balancer_set.len()),
+        ("disks", cbs.describe_disks(DescribeDisks::new()).await?.disk_set.len()),
+        ("snapshots", cbs.describe_snapshots(DescribeSnapshots::new()).await?.snapshot_set.len()),
+        ("clusters", tke.describe_clusters(DescribeClusters::new()).await?.clusters.len()),
+        (
+            "cluster route tables",
+            tke.describe_cluster_route_tables(DescribeClusterRouteTables::new()).await?.route_table_set.len(),
+        ),
+    ])
 }

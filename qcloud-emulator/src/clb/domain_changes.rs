@@ -3,11 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::rule_changes::{check_domain, layer_7, set_default};
-use super::{certificates, errors, tasks};
+use super::rule_changes::{change, check_domain, set_default};
+use super::{certificates, errors};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::settings::Task;
 use crate::world::World;
 
 pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Result<Value, ApiError> {
@@ -27,51 +26,48 @@ pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Result<Value,
         new_default_server_domain: Option<String>,
     }
     let input: Input = call.input()?;
-    let mut here = world.local(call);
-    let mut draft = tasks::draft(&here, call, &input.load_balancer_id)?;
-    let mut listener = layer_7(draft.listener(&here, call, &input.listener_id)?)?.clone();
-    let of_domain = |domains: &[String]| domains.contains(&input.domain);
-    if !listener.rules.iter().any(|rule| of_domain(&rule.domains)) {
-        return Err(errors::parameter(format!("`Domain`: `{}` has no rule for `{}`.", listener.id, input.domain)));
-    }
-    let certificate = certificates::read(here.ids, input.certificate.as_ref(), input.multi_cert_info.as_ref())?;
-    if certificate.is_some() && !listener.options.sni {
-        return Err(errors::value("`Certificate` is for domains of listeners with SNI."));
-    }
-    let secure = listener.protocol == "HTTPS";
-    if (input.http2 == Some(true) || input.quic == Some(true)) && !secure {
-        return Err(errors::value("`Http2` and `Quic` are for HTTPS listeners."));
-    }
-    let renamed = match (input.new_domain, input.new_domains) {
-        (Some(_), Some(_)) => return Err(errors::parameter("Give one of `NewDomain` and `NewDomains`.")),
-        (Some(domain), None) => Some(vec![domain]),
-        (None, domains) => domains.filter(|domains| !domains.is_empty()),
-    };
-    for domain in renamed.iter().flatten() {
-        check_domain("NewDomain", domain, 120)?;
-        let others = listener.rules.iter().filter(|rule| !of_domain(&rule.domains));
-        if others.flat_map(|rule| &rule.domains).any(|other| other == domain) {
-            return Err(errors::duplicate(format!("`NewDomain`: `{}` has rules for it already.", listener.id)));
+    change(world, call, &input.load_balancer_id, &input.listener_id, |here, listener| {
+        let of_domain = |domains: &[String]| domains.contains(&input.domain);
+        if !listener.rules.iter().any(|rule| of_domain(&rule.domains)) {
+            return Err(errors::parameter(format!("`Domain`: `{}` has no rule for `{}`.", listener.id, input.domain)));
         }
-    }
-    if let Some(domain) = &input.new_default_server_domain
-        && !listener.rules.iter().any(|rule| rule.domains.contains(domain))
-    {
-        return Err(errors::parameter(format!("`NewDefaultServerDomain`: there is no rule for `{domain}`.")));
-    }
-    if input.default_server == Some(true) {
-        set_default(&mut listener, &input.domain);
-    }
-    if let Some(domain) = &input.new_default_server_domain {
-        set_default(&mut listener, domain);
-    }
-    for rule in listener.rules.iter_mut().filter(|rule| rule.domains.contains(&input.domain)) {
-        rule.certificate = certificate.clone().or(rule.certificate.take());
-        rule.http2 = input.http2.unwrap_or(rule.http2);
-        rule.quic = input.quic.unwrap_or(rule.quic);
-        rule.domains = renamed.clone().unwrap_or_else(|| std::mem::take(&mut rule.domains));
-    }
-    *draft.listener_mut(&here, call, &input.listener_id)? = listener;
-    tasks::change(&mut here, call, Task::ListenerChange, draft);
-    Ok(json!({}))
+        let certificate = certificates::read(here.ids, input.certificate.as_ref(), input.multi_cert_info.as_ref())?;
+        if certificate.is_some() && !listener.options.sni {
+            return Err(errors::value("`Certificate` is for domains of listeners with SNI."));
+        }
+        let secure = listener.protocol == "HTTPS";
+        if (input.http2 == Some(true) || input.quic == Some(true)) && !secure {
+            return Err(errors::value("`Http2` and `Quic` are for HTTPS listeners."));
+        }
+        let renamed = match (&input.new_domain, &input.new_domains) {
+            (Some(_), Some(_)) => return Err(errors::parameter("Give one of `NewDomain` and `NewDomains`.")),
+            (Some(domain), None) => Some(vec![domain.clone()]),
+            (None, domains) => domains.clone().filter(|domains| !domains.is_empty()),
+        };
+        for domain in renamed.iter().flatten() {
+            check_domain("NewDomain", domain, 120)?;
+            let others = listener.rules.iter().filter(|rule| !of_domain(&rule.domains));
+            if others.flat_map(|rule| &rule.domains).any(|other| other == domain) {
+                return Err(errors::duplicate(format!("`NewDomain`: `{}` has rules for it already.", listener.id)));
+            }
+        }
+        if let Some(domain) = &input.new_default_server_domain
+            && !listener.rules.iter().any(|rule| rule.domains.contains(domain))
+        {
+            return Err(errors::parameter(format!("`NewDefaultServerDomain`: there is no rule for `{domain}`.")));
+        }
+        if input.default_server == Some(true) {
+            set_default(listener, &input.domain);
+        }
+        if let Some(domain) = &input.new_default_server_domain {
+            set_default(listener, domain);
+        }
+        for rule in listener.rules.iter_mut().filter(|rule| of_domain(&rule.domains)) {
+            rule.certificate = certificate.clone().or(rule.certificate.take());
+            rule.http2 = input.http2.unwrap_or(rule.http2);
+            rule.quic = input.quic.unwrap_or(rule.quic);
+            rule.domains = renamed.clone().unwrap_or_else(|| std::mem::take(&mut rule.domains));
+        }
+        Ok(json!({}))
+    })
 }

@@ -106,6 +106,14 @@ pub(super) fn over_quota(message: impl Into<String>) -> ApiError {
     ApiError::new("LimitExceeded", message)
 }
 
+/// Checks that so many more fit beside what something has.
+pub(super) fn check_room(id: &str, what: &str, present: usize, more: usize, limit: usize) -> Result<(), ApiError> {
+    if present + more <= limit {
+        return Ok(());
+    }
+    Err(over_quota(format!("`{id}` has {present} {what}; {more} more would exceed the quota of {limit}.")))
+}
+
 /// Checks that a list has neither too few nor too many items.
 pub(super) fn check_count(parameter: &str, count: usize, least: usize, most: usize) -> Result<(), ApiError> {
     if (least..=most).contains(&count) {

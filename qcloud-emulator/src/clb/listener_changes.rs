@@ -75,12 +75,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     }
     names.iter().try_for_each(|name| errors::check_name("ListenerNames", name))?;
     let limit = here.settings.limit(Quota::ListenersPerLoadBalancer);
-    if draft.listeners.len() + ports.len() > limit {
-        let (id, present) = (&draft.id, draft.listeners.len());
-        let message =
-            format!("`{id}` has {present} listeners; {} more would exceed the quota of {limit}.", ports.len());
-        return Err(errors::over_quota(message));
-    }
+    errors::check_room(&draft.id, "listeners", draft.listeners.len(), ports.len(), limit)?;
     given.check(&protocol, &draft)?;
     let options = given.applied(usual_options(&protocol))?;
     let health_check = given.applied_check(HealthCheck::usual(&protocol), &protocol)?;

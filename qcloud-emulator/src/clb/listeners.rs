@@ -13,7 +13,7 @@ use super::targets::Target;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::error::ApiError;
-use crate::world::{Region, World};
+use crate::world::{Local, Region, World};
 
 pub(super) const PROTOCOLS: &[&str] = &["TCP", "UDP", "TCP_SSL", "QUIC", "HTTP", "HTTPS"];
 const MOST_IDS: usize = 100;
@@ -117,34 +117,44 @@ pub(super) fn carrier(protocol: &str) -> &'static str {
     if matches!(protocol, "UDP" | "QUIC") { "UDP" } else { "TCP" }
 }
 
-pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        load_balancer_id: String,
-        listener_ids: Option<Vec<String>>,
-        protocol: Option<String>,
-        port: Option<i64>,
-    }
-    let input: Input = call.input()?;
-    let here = world.local(call);
-    let balancer = load_balancers::find(&here, call, &input.load_balancer_id)?;
-    let ids = input.listener_ids.unwrap_or_default();
-    errors::check_count("ListenerIds", ids.len(), 0, MOST_IDS)?;
-    ids.iter().try_for_each(|id| errors::check_id("ListenerIds", id, Kind::Listener))?;
-    if let Some(protocol) = &input.protocol {
-        errors::check_among("Protocol", protocol, PROTOCOLS)?;
-    }
-    let port = input.port.map(|port| errors::port("Port", port)).transpose()?;
-    let listeners: Vec<Value> = balancer
-        .listeners
-        .iter()
-        .filter(|listener| {
+/// Which listeners of a load balancer a request asks for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Wanted {
+    load_balancer_id: String,
+    listener_ids: Option<Vec<String>>,
+    protocol: Option<String>,
+    port: Option<i64>,
+}
+
+impl Wanted {
+    /// The listeners, of which at most so many can be named.
+    pub(super) fn find<'h>(
+        self,
+        here: &'h Local<'_>,
+        call: &Call,
+        most: usize,
+    ) -> Result<impl Iterator<Item = &'h Listener>, ApiError> {
+        let balancer = load_balancers::find(here, call, &self.load_balancer_id)?;
+        let ids = self.listener_ids.unwrap_or_default();
+        errors::check_count("ListenerIds", ids.len(), 0, most)?;
+        ids.iter().try_for_each(|id| errors::check_id("ListenerIds", id, Kind::Listener))?;
+        if let Some(protocol) = &self.protocol {
+            errors::check_among("Protocol", protocol, PROTOCOLS)?;
+        }
+        let port = self.port.map(|port| errors::port("Port", port)).transpose()?;
+        Ok(balancer.listeners.iter().filter(move |listener| {
             (ids.is_empty() || ids.contains(&listener.id))
-                && input.protocol.as_ref().is_none_or(|protocol| *protocol == listener.protocol)
+                && self.protocol.as_ref().is_none_or(|protocol| *protocol == listener.protocol)
                 && port.is_none_or(|port| port == listener.port)
-        })
-        .map(|listener| listener.show(here.region))
-        .collect();
+        }))
+    }
+}
+
+pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    let wanted: Wanted = call.input()?;
+    let here = world.local(call);
+    let listeners = wanted.find(&here, call, MOST_IDS)?.map(|listener| listener.show(here.region));
+    let listeners: Vec<Value> = listeners.collect();
     Ok(json!({ "TotalCount": listeners.len(), "Listeners": listeners }))
 }

@@ -46,40 +46,45 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         rules: Vec<GivenRule>,
     }
     let input: Input = call.input()?;
-    let mut here = world.local(call);
-    let mut draft = tasks::draft(&here, call, &input.load_balancer_id)?;
-    let mut listener = layer_7(draft.listener(&here, call, &input.listener_id)?)?.clone();
-    let limit = here.settings.limit(Quota::RulesPerListener);
-    errors::check_count("Rules", input.rules.len(), 1, limit)?;
-    if listener.rules.len() + input.rules.len() > limit {
-        let (id, present) = (&listener.id, listener.rules.len());
-        let message =
-            format!("`{id}` has {present} rules; {} more would exceed the quota of {limit}.", input.rules.len());
-        return Err(errors::over_quota(message));
-    }
-    let mut ids = Vec::new();
-    for given in &input.rules {
-        let rule = make(&mut here, &listener, given)?;
-        ids.push(rule.id.clone());
-        let is_default = rule.is_default;
-        let domain = rule.domain().to_owned();
-        listener.rules.push(rule);
-        if is_default {
-            set_default(&mut listener, &domain);
+    let ids = change(world, call, &input.load_balancer_id, &input.listener_id, |here, listener| {
+        let limit = here.settings.limit(Quota::RulesPerListener);
+        errors::check_count("Rules", input.rules.len(), 1, limit)?;
+        errors::check_room(&listener.id, "rules", listener.rules.len(), input.rules.len(), limit)?;
+        let mut ids = Vec::new();
+        for given in &input.rules {
+            let rule = make(here, listener, given)?;
+            ids.push(rule.id.clone());
+            let is_default = rule.is_default;
+            let domain = rule.domain().to_owned();
+            listener.rules.push(rule);
+            if is_default {
+                set_default(listener, &domain);
+            }
         }
-    }
-    *draft.listener_mut(&here, call, &input.listener_id)? = listener;
-    tasks::change(&mut here, call, Task::ListenerChange, draft);
+        Ok(ids)
+    })?;
     Ok(json!({ "LocationIds": ids }))
 }
 
-pub(super) fn layer_7(listener: &Listener) -> Result<&Listener, ApiError> {
-    if listener.is_layer_7() {
-        return Ok(listener);
+/// Changes the rules of a listener, unless `edit` finds something wrong.
+pub(super) fn change<T>(
+    world: &mut World,
+    call: &Call,
+    balancer: &str,
+    listener: &str,
+    edit: impl FnOnce(&mut Local<'_>, &mut Listener) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let mut here = world.local(call);
+    let mut draft = tasks::draft(&here, call, balancer)?;
+    let listener = draft.listener_mut(&here, call, listener)?;
+    if !listener.is_layer_7() {
+        let message =
+            format!("`{}` is a {} listener: only HTTP and HTTPS listeners have rules.", listener.id, listener.protocol);
+        return Err(ApiError::new("InvalidParameter.ProtocolCheckFailed", message));
     }
-    let message =
-        format!("`{}` is a {} listener: only HTTP and HTTPS listeners have rules.", listener.id, listener.protocol);
-    Err(ApiError::new("InvalidParameter.ProtocolCheckFailed", message))
+    let done = edit(&mut here, listener)?;
+    tasks::change(&mut here, call, Task::ListenerChange, draft);
+    Ok(done)
 }
 
 pub(super) fn check_domain(parameter: &str, domain: &str, most: usize) -> Result<(), ApiError> {
@@ -183,35 +188,32 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         cookie_name: Option<String>,
     }
     let input: Input = call.input()?;
-    let mut here = world.local(call);
-    let mut draft = tasks::draft(&here, call, &input.load_balancer_id)?;
-    let mut listener = layer_7(draft.listener(&here, call, &input.listener_id)?)?.clone();
-    let place = Location::by_id(Some(&input.location_id)).place(&here, call, &listener)?;
-    let old = listener.rules.get(place).cloned();
-    if let (Some(url), Some(old)) = (&input.url, &old) {
-        check_url(url)?;
-        check_unlike(&listener, &old.domains, url, &old.id)?;
-    }
-    if let Some(scheduler) = &input.scheduler {
-        errors::check_among("Scheduler", scheduler, SCHEDULERS)?;
-    }
-    if let Some(forward_type) = &input.forward_type {
-        errors::check_among("ForwardType", forward_type, FORWARD_TYPES)?;
-    }
-    check_session(input.session_expire_time.unwrap_or_default())?;
-    if let Some(rule) = listener.rules.get_mut(place) {
-        rule.url = input.url.unwrap_or_else(|| rule.url.clone());
-        rule.scheduler = input.scheduler.unwrap_or_else(|| rule.scheduler.clone());
-        rule.session_expire = input.session_expire_time.unwrap_or(rule.session_expire);
-        rule.forward_type = input.forward_type.unwrap_or_else(|| rule.forward_type.clone());
-        rule.cookie_name = input.cookie_name.unwrap_or_else(|| rule.cookie_name.clone());
-        if let Some(given) = &input.health_check {
-            rule.health_check = rule.health_check.with(given, &rule.forward_type)?;
+    change(world, call, &input.load_balancer_id, &input.listener_id, |here, listener| {
+        let place = Location::by_id(Some(&input.location_id)).place(here, call, listener)?;
+        let old = listener.rules.get(place).cloned();
+        if let (Some(url), Some(old)) = (&input.url, &old) {
+            check_url(url)?;
+            check_unlike(listener, &old.domains, url, &old.id)?;
         }
-    }
-    *draft.listener_mut(&here, call, &input.listener_id)? = listener;
-    tasks::change(&mut here, call, Task::ListenerChange, draft);
-    Ok(json!({}))
+        if let Some(scheduler) = &input.scheduler {
+            errors::check_among("Scheduler", scheduler, SCHEDULERS)?;
+        }
+        if let Some(forward_type) = &input.forward_type {
+            errors::check_among("ForwardType", forward_type, FORWARD_TYPES)?;
+        }
+        check_session(input.session_expire_time.unwrap_or_default())?;
+        if let Some(rule) = listener.rules.get_mut(place) {
+            rule.url = input.url.unwrap_or_else(|| rule.url.clone());
+            rule.scheduler = input.scheduler.unwrap_or_else(|| rule.scheduler.clone());
+            rule.session_expire = input.session_expire_time.unwrap_or(rule.session_expire);
+            rule.forward_type = input.forward_type.unwrap_or_else(|| rule.forward_type.clone());
+            rule.cookie_name = input.cookie_name.unwrap_or_else(|| rule.cookie_name.clone());
+            if let Some(given) = &input.health_check {
+                rule.health_check = rule.health_check.with(given, &rule.forward_type)?;
+            }
+        }
+        Ok(json!({}))
+    })
 }
 
 pub(super) fn modify_domain(world: &mut World, call: &Call) -> Result<Value, ApiError> {
@@ -224,21 +226,18 @@ pub(super) fn modify_domain(world: &mut World, call: &Call) -> Result<Value, Api
         new_domain: String,
     }
     let input: Input = call.input()?;
-    let mut here = world.local(call);
-    let mut draft = tasks::draft(&here, call, &input.load_balancer_id)?;
-    let mut listener = layer_7(draft.listener(&here, call, &input.listener_id)?)?.clone();
-    check_domain("NewDomain", &input.new_domain, 120)?;
-    if !listener.rules.iter().any(|rule| rule.domains.contains(&input.domain)) {
-        return Err(errors::parameter(format!("`Domain`: `{}` has no rule for `{}`.", listener.id, input.domain)));
-    }
-    if listener.rules.iter().any(|rule| rule.domains.contains(&input.new_domain)) {
-        return Err(errors::duplicate(format!("`NewDomain`: `{}` has rules for it already.", listener.id)));
-    }
-    let domains = listener.rules.iter_mut().flat_map(|rule| &mut rule.domains);
-    domains.filter(|domain| **domain == input.domain).for_each(|domain| domain.clone_from(&input.new_domain));
-    *draft.listener_mut(&here, call, &input.listener_id)? = listener;
-    tasks::change(&mut here, call, Task::ListenerChange, draft);
-    Ok(json!({}))
+    change(world, call, &input.load_balancer_id, &input.listener_id, |_, listener| {
+        check_domain("NewDomain", &input.new_domain, 120)?;
+        if !listener.rules.iter().any(|rule| rule.domains.contains(&input.domain)) {
+            return Err(errors::parameter(format!("`Domain`: `{}` has no rule for `{}`.", listener.id, input.domain)));
+        }
+        if listener.rules.iter().any(|rule| rule.domains.contains(&input.new_domain)) {
+            return Err(errors::duplicate(format!("`NewDomain`: `{}` has rules for it already.", listener.id)));
+        }
+        let domains = listener.rules.iter_mut().flat_map(|rule| &mut rule.domains);
+        domains.filter(|domain| **domain == input.domain).for_each(|domain| domain.clone_from(&input.new_domain));
+        Ok(json!({}))
+    })
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> {
@@ -253,41 +252,40 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         new_default_server_domain: Option<String>,
     }
     let input: Input = call.input()?;
-    let mut here = world.local(call);
-    let mut draft = tasks::draft(&here, call, &input.load_balancer_id)?;
-    let mut listener = layer_7(draft.listener(&here, call, &input.listener_id)?)?.clone();
-    let ids = input.location_ids.unwrap_or_default();
-    let mut doomed = Vec::new();
-    for id in &ids {
-        Location::by_id(Some(id)).place(&here, call, &listener)?;
-        doomed.push(id.clone());
-    }
-    if ids.is_empty() {
-        let domain = input.domain.as_ref().ok_or_else(|| ApiError::missing("LocationIds"))?;
-        let fits =
-            |rule: &&Rule| rule.domains.contains(domain) && input.url.as_ref().is_none_or(|url| *url == rule.url);
-        doomed.extend(listener.rules.iter().filter(fits).map(|rule| rule.id.clone()));
-        if doomed.is_empty() {
-            let name = format!("for `{domain}` and `{}`", input.url.as_deref().unwrap_or("any path"));
-            return Err(errors::not_found(here.settings, call.action, errors::Kind::Rule, &name));
+    change(world, call, &input.load_balancer_id, &input.listener_id, |here, listener| {
+        let ids = input.location_ids.unwrap_or_default();
+        let mut doomed = Vec::new();
+        for id in &ids {
+            Location::by_id(Some(id)).place(here, call, listener)?;
+            doomed.push(id.clone());
         }
-    }
-    listener.rules.retain(|rule| !doomed.contains(&rule.id));
-    match &input.new_default_server_domain {
-        Some(domain) if listener.rules.iter().any(|rule| rule.domains.contains(domain)) => {
-            set_default(&mut listener, domain)
-        }
-        Some(domain) => {
-            return Err(errors::parameter(format!("`NewDefaultServerDomain`: no rule for `{domain}` would be left.")));
-        }
-        None => {
-            let first = listener.rules.first().map(|rule| rule.domain().to_owned());
-            if let (Some(first), false) = (first, listener.rules.iter().any(|rule| rule.is_default)) {
-                set_default(&mut listener, &first);
+        if ids.is_empty() {
+            let domain = input.domain.as_ref().ok_or_else(|| ApiError::missing("LocationIds"))?;
+            let fits =
+                |rule: &&Rule| rule.domains.contains(domain) && input.url.as_ref().is_none_or(|url| *url == rule.url);
+            doomed.extend(listener.rules.iter().filter(fits).map(|rule| rule.id.clone()));
+            if doomed.is_empty() {
+                let name = format!("for `{domain}` and `{}`", input.url.as_deref().unwrap_or("any path"));
+                return Err(errors::not_found(here.settings, call.action, errors::Kind::Rule, &name));
             }
         }
-    }
-    *draft.listener_mut(&here, call, &input.listener_id)? = listener;
-    tasks::change(&mut here, call, Task::ListenerChange, draft);
-    Ok(json!({}))
+        listener.rules.retain(|rule| !doomed.contains(&rule.id));
+        match &input.new_default_server_domain {
+            Some(domain) if listener.rules.iter().any(|rule| rule.domains.contains(domain)) => {
+                set_default(listener, domain)
+            }
+            Some(domain) => {
+                return Err(errors::parameter(format!(
+                    "`NewDefaultServerDomain`: no rule for `{domain}` would be left."
+                )));
+            }
+            None => {
+                let first = listener.rules.first().map(|rule| rule.domain().to_owned());
+                if let (Some(first), false) = (first, listener.rules.iter().any(|rule| rule.is_default)) {
+                    set_default(listener, &first);
+                }
+            }
+        }
+        Ok(json!({}))
+    })
 }

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::LISTS;
-use super::errors::{self, Kind};
-use super::listeners::{Listener, PROTOCOLS};
-use super::load_balancers;
+use super::errors;
+use super::listeners::{Listener, Wanted};
 use crate::call::Call;
 use crate::clock::Time;
 use crate::cvm;
@@ -259,33 +258,15 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        load_balancer_id: String,
-        listener_ids: Option<Vec<String>>,
-        protocol: Option<String>,
-        port: Option<i64>,
         filters: Option<Vec<Filter>>,
+        #[serde(flatten)]
+        wanted: Wanted,
     }
     let input: Input = call.input()?;
     let here = world.local(call);
-    let balancer = load_balancers::find(&here, call, &input.load_balancer_id)?;
-    let ids = input.listener_ids.unwrap_or_default();
-    errors::check_count("ListenerIds", ids.len(), 0, MOST_LISTENERS)?;
-    ids.iter().try_for_each(|id| errors::check_id("ListenerIds", id, Kind::Listener))?;
-    if let Some(protocol) = &input.protocol {
-        errors::check_among("Protocol", protocol, PROTOCOLS)?;
-    }
-    let port = input.port.map(|port| errors::port("Port", port)).transpose()?;
+    let listeners = input.wanted.find(&here, call, MOST_LISTENERS)?;
     let filters = Filters::check(input.filters, &["location-id", "private-ip-address", "tag"], &LISTS)?;
-    let listeners: Vec<Value> = balancer
-        .listeners
-        .iter()
-        .filter(|listener| {
-            (ids.is_empty() || ids.contains(&listener.id))
-                && input.protocol.as_ref().is_none_or(|protocol| *protocol == listener.protocol)
-                && port.is_none_or(|port| port == listener.port)
-        })
-        .map(|listener| show_listener(&here, listener, &filters))
-        .collect();
+    let listeners: Vec<Value> = listeners.map(|listener| show_listener(&here, listener, &filters)).collect();
     Ok(json!({ "Listeners": listeners }))
 }
 

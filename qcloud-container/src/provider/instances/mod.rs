@@ -1,29 +1,4 @@
-//! Machines behind nodes: CVM instances.
-//!
-//! | calls | for |
-//! |---|---|
-//! | `cvm:DescribeInstances` by ids | lookups: up to 100 ids each, those of a short window together |
-//! | `cvm:DescribeInstances` by `vpc-id` | the list of all: 100 a page; also nodes without a provider id |
-//! | `cvm:DescribeZones` | the numbers of zones in provider ids, once |
-//! | `tke:DescribeClusterInstances` | native nodes (`kn-…`), if the cluster's id is configured: 100 a page, all at once |
-//!
-//! These are also the CAM permissions that it needs. A filter by addresses is never used: it takes five at most, and
-//! does not tell networks apart.
-//!
-//! ```no_run
-//! use qcloud_container::kubernetes::instances::{Instances, NodeRef};
-//! use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
-//! use qcloud_core::{Config, RateLimits};
-//!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let limits = RateLimits::new().with_rates(qcloud_cvm::RATES).with_share(0.8);
-//! let config = Config::builder().rate_limits(limits).load().await?;
-//! let machines = CvmInstances::new(&config, InstanceSettings::new("vpc-1a2b3c4d"))?;
-//! let node = NodeRef::new("node-1").with_provider_id("qcloud:///100003/ins-1a2b3c4d");
-//! let machine = machines.metadata(&node).await?;
-//! println!("{} in {}", machine.instance_type, machine.zone);
-//! # Ok(()) }
-//! ```
+#![doc = include_str!("../../../docs/instances.md")]
 
 mod batcher;
 mod convert;

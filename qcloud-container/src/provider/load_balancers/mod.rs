@@ -1,37 +1,4 @@
-//! Load balancers by CLB.
-//!
-//! What it calls, in the usual course:
-//!
-//! | situation | calls |
-//! |---|---|
-//! | a new Service | `DescribeLoadBalancers` (a sweep, shared by all Services), `CreateLoadBalancer`, `DescribeLoadBalancers` (20 balancers a call), `CreateListener`, `BatchRegisterTargets` |
-//! | nothing has changed | none |
-//! | nodes have changed | `BatchRegisterTargets`, `BatchDeregisterTargets` |
-//! | every ten minutes, and a new process | `DescribeLoadBalancers` and `DescribeLoadBalancersDetail`, a hundred rows a call, for all Services together |
-//! | every half an hour | `DescribeListeners` and `DescribeTargets` for each Service |
-//!
-//! A new process spares reading each balancer only if the controller gives it the fingerprint that it recorded on the
-//! Service, see [`LbSpec::recorded_fingerprint`].
-//!
-//! Source ranges are a security group of the Service's own, and need `DescribeSecurityGroups`, `CreateSecurityGroup`,
-//! `DescribeSecurityGroupPolicies`, `ModifySecurityGroupPolicies`, `DeleteSecurityGroup` and
-//! `SetLoadBalancerSecurityGroups`.
-//!
-//! The CAM policy of the identity allows these actions of `clb` and `vpc`, `clb:ModifyLoadBalancerAttributes`,
-//! `clb:ModifyListener`, `clb:DeleteLoadBalancerListeners`, `clb:DeleteLoadBalancer`, `clb:BatchDeregisterTargets`,
-//! `clb:BatchModifyTargetWeight`, and for HTTP `clb:CreateRule`, `clb:ModifyRule`,
-//! `clb:ModifyDomainAttributes` and `clb:DeleteRule`.
-//!
-//! Nodes must let the balancer's traffic in: with a rule of their own security groups for the node ports, or with the
-//! annotation [`PASS_TO_TARGET`](crate::kubernetes::load_balancers::annotations::PASS_TO_TARGET).
-//!
-//! A balancer in another region or network ([`CROSS_REGION`](annotations::CROSS_REGION),
-//! [`CROSS_VPC`](annotations::CROSS_VPC)) is made with SNAT Pro and gets the addresses of nodes or pods for targets. Both
-//! networks have to be joined, by a cloud connect network say, and the other region has to be among the
-//! [`other_regions`](ClbOptions::other_regions).
-//!
-//! A balancer belongs to the cluster and Service of its [tags](CLUSTER_TAG), a listener to the Service whose mark its
-//! name begins with. Nothing else is changed or removed.
+#![doc = include_str!("../../../docs/load_balancers.md")]
 
 mod access;
 mod cache;

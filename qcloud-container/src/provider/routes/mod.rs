@@ -1,47 +1,4 @@
-//! Routes to the pods of nodes. Two places can hold them, and for one network of pods it is one or the other:
-//!
-//! | | [`ClusterTableRoutes`] | [`VpcTableRoutes`] |
-//! |---|---|---|
-//! | holds | thousands of routes | 50 in each table, unless the quota was raised |
-//! | writes | one at a time, 20 a second | in batches |
-//! | leads to | IPv4, one network for each machine | IPv4 and IPv6 |
-//! | ours are those | in the cluster's networks, in a table of its own | whose description begins with `k8s:` and the cluster's uid |
-//! | calls | `tke:DescribeClusterRouteTables`, `tke:DescribeClusterRoutes`, `tke:CreateClusterRoute`, `tke:DeleteClusterRoute`, and `tke:CreateClusterRouteTable` if it may | `vpc:DescribeRouteTables`, `vpc:DescribeVpcLimits`, `vpc:CreateRoutes`, `vpc:ReplaceRoutes`, `vpc:EnableRoutes`, `vpc:WithdrawNotifyRoutes`, `vpc:DeleteRoutes` |
-//!
-//! The calls are also the CAM permissions that each needs.
-//!
-//! One pass of a controller, for nodes that want these routes:
-//!
-//! ```no_run
-//! use qcloud_container::kubernetes::instances::Instances;
-//! use qcloud_container::kubernetes::routes::{Blackholes, NextHops, RouteDone, RouteSpec, Routes, plan};
-//!
-//! async fn pass(
-//!     routes: &dyn Routes,
-//!     machines: &dyn Instances,
-//!     desired: &[RouteSpec],
-//!     blackholes: &mut Blackholes,
-//! ) -> qcloud_container::kubernetes::Result<()> {
-//!     let observed = routes.list().await?;
-//!     // Without a list of machines nothing is taken for a blackhole.
-//!     let inventory = machines.list().await.ok();
-//!     let nodes = desired.iter().map(|spec| (spec.node.clone(), vec![spec.next_hop]));
-//!     let next_hops = NextHops::new(nodes, inventory.as_ref());
-//!     let plan = plan(desired, &observed, &routes.limits(), &next_hops, blackholes);
-//!     for (spec, error) in &plan.refused {
-//!         eprintln!("node {}: {error}", spec.node);
-//!     }
-//!     routes
-//!         .apply(&plan.add, &plan.delete, &|done| {
-//!             if let RouteDone::Added(place, Ok(())) = done {
-//!                 println!("node {} has its network", plan.add[place].node);
-//!             }
-//!         })
-//!         .await;
-//!     *blackholes = plan.blackholes.clone();
-//!     Ok(())
-//! }
-//! ```
+#![doc = include_str!("../../../docs/routes.md")]
 
 mod cluster_table;
 mod results;

@@ -1,43 +1,4 @@
-//! Volumes on Cloud Block Storage.
-//!
-//! | operation | calls when nothing stands in the way |
-//! |---|---|
-//! | create | `DescribeDisks` by tag, `CreateDisks`, a share of `DescribeDisks` by id |
-//! | attach, detach | a share of `DescribeDisks`, a share of `AttachDisks` (10 disks of a node) or `DetachDisks` |
-//! | delete | a share of `DescribeDisks`, a share of `TerminateDisks` (100 disks) |
-//! | expand, modify | a share of `DescribeDisks`, `ResizeDisk` or `ModifyDisk…` |
-//! | snapshot | `DescribeSnapshots` by name and by tag, `CreateSnapshot`, a share of `DescribeSnapshots` |
-//! | anything repeated | a share of `DescribeDisks` |
-//!
-//! A share: up to 100 disks are looked at with one call, whoever asks, and no more than 20 such calls begin in a second.
-//!
-//! Whose a disk is, and what it was requested as, stands in its tags ([`CLUSTER_TAG`], [`VOLUME_TAG`], [`SOURCE_TAG`],
-//! [`SNAPSHOT_TAG`]). Disks of others can be attached, detached and grown by their id; they are never adopted or deleted.
-//!
-//! # Sharing
-//! CBS attaches a shareable disk to up to 16 instances and knows no reading-only attachment. That one node writes and the
-//! others read is therefore written into the name of the disk, before it is attached: `…+w1a2b3c4d` for the writer on a
-//! shareable disk, `…+r1a2b3c4d` for a node that only reads a disk of its own. A mark counts only while its instance has
-//! the disk, so nothing has to be cleaned up, and a second writer is refused by any process. With
-//! [`Others::Anything`](crate::kubernetes::volumes::Others::Anything) nothing is written down or refused. The node itself
-//! has to mount as it was promised.
-//!
-//! # Parameters
-//! Those of Tencent's own driver (`com.tencent.cloud.csi.cbs`), with the same meaning, names without regard to case:
-//! `diskType`, `diskZone`, `diskChargeType` (`paymode`), `diskChargeTypePrepaidPeriod`, `diskChargePrepaidRenewFlag`,
-//! `encrypt`, `disktags`, `throughputperformance`, `cdcid`, `aspid`, `project`. An unknown one is refused; volumes of
-//! several disks (`devicemapper`) are not supported. `diskType` and `throughputperformance` can be modified.
-//!
-//! # Permissions
-//! `cbs:DescribeDisks`, `cbs:CreateDisks`, `cbs:AttachDisks`, `cbs:DetachDisks`, `cbs:ResizeDisk`,
-//! `cbs:ModifyDiskAttributes`, `cbs:ModifyDiskExtraPerformance`, `cbs:TerminateDisks`, `cbs:DescribeDiskConfigQuota`,
-//! `cbs:DescribeInstancesDiskNum`, `cbs:DescribeSnapshots`, `cbs:CreateSnapshot`, `cbs:DeleteSnapshots`,
-//! `cbs:BindAutoSnapshotPolicy`, `cvm:DescribeInstances`, `cvm:DescribeZones`.
-//!
-//! # Limits
-//! 10 disks in a call to attach, 100 to look at or to delete; sizes in steps of 10 GiB up to 32,000 GiB; names of disks
-//! of at most 60 bytes (the requested name is in a tag, the disk's own holds a hash of it); a client token works for a
-//! day, after which the tags alone keep a volume from being made twice.
+#![doc = include_str!("../../../docs/volumes.md")]
 
 mod attach;
 mod batch;
