@@ -36,6 +36,8 @@ pub(super) struct Known {
     pub(super) states: Vec<LbState>,
     /// The balancer that is being made, and since when.
     pub(super) making: Option<(String, Duration)>,
+    /// Whether the last change was one of this process, and may still be under way.
+    pub(super) changing: bool,
 }
 
 /// A wish that is met.

@@ -136,7 +136,7 @@ impl Regional {
             }
         }
         let states = self.candidates(of, Age::Recent).await?;
-        Ok(Known { at: now, states, making: None })
+        Ok(Known { at: now, states, ..Known::default() })
     }
 
     /// All balancers that concern a Service, read to their targets.
@@ -198,8 +198,11 @@ impl Regional {
             let done = match outcome {
                 Ok(done) => done,
                 Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Throttled) => {
-                    // Refused before anything was done: what is known still holds.
-                    self.cache.put(&of.service.uid, known.clone());
+                    // Refused before anything was done: what is known still holds, unless someone else is at work, or
+                    // an earlier call of this process whose answer was lost.
+                    if error.kind() == ErrorKind::Throttled || known.changing {
+                        self.cache.put(&of.service.uid, known.clone());
+                    }
                     return Err(error);
                 }
                 // What is not there any more, and what is there by now: a process before may have had it under way.
@@ -210,6 +213,7 @@ impl Regional {
             };
             self.cache.changed(id);
             known.at = self.now();
+            known.changing = done.is_task;
             refused.extend(done.refused);
             if done.is_task {
                 if ops.peek().is_some() {
