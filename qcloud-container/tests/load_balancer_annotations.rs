@@ -149,6 +149,25 @@ fn protocols_by_annotation() {
 }
 
 #[test]
+fn each_host_can_have_certificates_of_its_own() {
+    let value = r#"{"443":{"protocol":["HTTPS"],"tls":"usual","hosts":{"a.example":{"tls":"own"},"b.example":{}}}}"#;
+    let service = Service::new(service().key, [ServicePort::tcp(443).with_node_port(30443)])
+        .with_annotation(names::SPECIFY_PROTOCOL, value);
+    let references = References::of(&service).unwrap();
+    assert_eq!(references.secrets, ["own".to_owned(), "usual".to_owned()].into());
+    let mut context = ReadContext::default();
+    context.certificates.insert("usual".to_owned(), Tls::new(["aaaa1111", "eeee5555"]));
+    let missing = LbSpec::read(&service, &context).unwrap_err();
+    assert!(missing.to_string().contains("own") && !missing.is_final(), "{missing}");
+    context.certificates.insert("own".to_owned(), Tls::new(["bbbb2222"]));
+    let spec = LbSpec::read(&service, &context).unwrap().unwrap();
+    let settings = &spec.listeners[0].settings;
+    assert_eq!(settings.tls, None);
+    assert_eq!(settings.tls_of("a.example"), Some(&Tls::new(["bbbb2222"])));
+    assert_eq!(settings.tls_of("b.example"), Some(&Tls::new(["aaaa1111", "eeee5555"])));
+}
+
+#[test]
 fn our_own_annotations() {
     let reserved = StaticAddress::Reserved("eip-1a2b3c4d".into());
     assert_eq!(with(names::STATIC_ADDRESS, "eip-1a2b3c4d").address, Some(reserved));
@@ -215,6 +234,11 @@ fn what_cannot_be_followed_is_refused_for_good_and_named() {
         (names::LISTENER_PARAMETERS, r#"{"Ports":[1]}"#),
         (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"Unknown":1}}"#),
         (names::BALANCER_TYPE, "classic"),
+        (names::BALANCER_TYPE, "newest"),
+        (names::CROSS_REGION, "Shanghai"),
+        (names::CROSS_VPC, "10.0.0.0/8"),
+        (names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["TCP_SSL"],"hosts":{"a":{"tls":"x"},"b":{"tls":"y"}}}}"#),
+        (names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["HTTPS"],"hosts":{"a":{"tls":"x"},"b":{"tls":"y"},"c":{}}}}"#),
         (names::BACKENDS_LABEL, "a in b"),
         (names::DIRECT_ACCESS, "1"),
         (names::SPECIFY_PROTOCOL, r#"{"81":{"protocol":["TCP"]}}"#),

@@ -69,7 +69,7 @@ impl Language {
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Config(pub(crate) Arc<Shared>);
+pub struct Config(pub(crate) Arc<Shared>, Option<Region>);
 
 pub(crate) struct Shared {
     pub(crate) region: Option<Region>,
@@ -119,7 +119,13 @@ impl Config {
     /// The region of calls that do not name their own.
     #[must_use]
     pub fn region(&self) -> Option<&Region> {
-        self.0.region.as_ref()
+        self.1.as_ref().or(self.0.region.as_ref())
+    }
+
+    /// The same configuration, with the same credentials and limits, for calls in another region.
+    #[must_use]
+    pub fn in_region(&self, region: impl Into<Region>) -> Self {
+        Self(Arc::clone(&self.0), Some(region.into()))
     }
 
     /// The clock that all waiting goes by.
@@ -146,7 +152,7 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("region", &self.0.region)
+            .field("region", &self.region())
             .field("endpoints", &self.0.endpoints)
             .field("timeouts", &self.0.timeouts)
             .field("retry", &self.0.retry)
@@ -395,25 +401,28 @@ impl ConfigBuilder {
             Arc::new(CredentialChain::default_chain_with_profile(&context, self.profile.as_deref()))
         });
         let sdk = concat!("qcloud-rust/", env!("CARGO_PKG_VERSION"));
-        Ok(Config(Arc::new(Shared {
-            region: self.region,
-            endpoints: self.endpoints,
-            credentials: CredentialCache::new(provider, Arc::clone(&clock)),
-            transport,
-            clock,
-            timeouts: self.timeouts,
-            retry: self.retry,
-            retry_bucket: RetryBucket::default(),
-            limits: self.limits,
-            interceptors: self.interceptors,
-            language: self.language,
-            user_agent: if application.is_empty() { sdk.to_owned() } else { format!("{sdk} {application}") },
-            signer: Signer::new(),
-            clock_skew: AtomicI64::new(0),
-            random: Mutex::new(self.jitter_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
-            #[cfg(feature = "testing")]
-            strict_decoding: self.strict_decoding,
-        })))
+        Ok(Config(
+            Arc::new(Shared {
+                region: self.region,
+                endpoints: self.endpoints,
+                credentials: CredentialCache::new(provider, Arc::clone(&clock)),
+                transport,
+                clock,
+                timeouts: self.timeouts,
+                retry: self.retry,
+                retry_bucket: RetryBucket::default(),
+                limits: self.limits,
+                interceptors: self.interceptors,
+                language: self.language,
+                user_agent: if application.is_empty() { sdk.to_owned() } else { format!("{sdk} {application}") },
+                signer: Signer::new(),
+                clock_skew: AtomicI64::new(0),
+                random: Mutex::new(self.jitter_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
+                #[cfg(feature = "testing")]
+                strict_decoding: self.strict_decoding,
+            }),
+            None,
+        ))
     }
 
     #[cfg(feature = "reqwest")]

@@ -10,6 +10,10 @@ use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Retry};
 const SLOW: Duration = Duration::from_secs(120);
 /// An ended token or a wrong clock is put right by the next refresh.
 const REFRESH: Duration = Duration::from_secs(15);
+/// How long operations of others on an object usually last.
+const BUSY: Duration = Duration::from_secs(2);
+/// By the time a call is refused here, the client has waited and tried it several times.
+const THROTTLED: Duration = Duration::from_secs(5);
 
 impl From<Error> for ProviderError {
     /// Reads the kind off the error code, and off whether the action may have been executed: a write whose outcome
@@ -62,7 +66,8 @@ fn by_code(error: &Error, code: &str) -> ErrorKind {
     let (category, last) = (code.split('.').next().unwrap_or(code), code.rsplit('.').next().unwrap_or(code));
     match code {
         "ResourceUnavailable.RepeatRefund" => return ErrorKind::NotFound,
-        "InvalidParameter" if says_no_balancer(error) => return ErrorKind::NotFound,
+        // CLB has no uniform code for what is gone.
+        "InvalidParameter" if is_of_clb(error) && qcloud_clb::is_not_found(error) => return ErrorKind::NotFound,
         "ResourceUnavailable.Attached" => return ErrorKind::InUse,
         "LimitExceeded.InstanceAttachedDisk" => return ErrorKind::Exhausted(Exhausted::AttachLimit),
         "ResourceInsufficient.OverQuota" | "OverQuota" => return ErrorKind::Exhausted(Exhausted::Quota),
@@ -89,11 +94,10 @@ fn by_code(error: &Error, code: &str) -> ErrorKind {
         | "PortCheckFailed"
         | "VersionMismatch"
         | "ClientTokenLimitExceeded"
-        | "InstanceNotStopped"
-        | "TargetNumCheckRisk"
-        | "TrafficCheckRisk"
-        | "FrequencyCheckRisk"
-        | "EipTrafficCheckRisk" => return ErrorKind::Conflict,
+        | "InstanceNotStopped" => return ErrorKind::Conflict,
+        "TargetNumCheckRisk" | "TrafficCheckRisk" | "FrequencyCheckRisk" | "EipTrafficCheckRisk" => {
+            return ErrorKind::InUse;
+        }
         "CidrOutOfRouteTable" | "CidrConflictWithVpcCidr" | "VpcCidrConflict" | "Param" => {
             return ErrorKind::InvalidArgument;
         }
@@ -135,9 +139,13 @@ fn retry_after(kind: ErrorKind, error: &Error) -> Option<Duration> {
     match kind {
         ErrorKind::Exhausted(Exhausted::AttachLimit) => None,
         ErrorKind::Exhausted(_) => Some(SLOW),
-        ErrorKind::Conflict if code.ends_with("CheckRisk") => Some(SLOW),
+        ErrorKind::InUse if code.ends_with("CheckRisk") => Some(SLOW),
         ErrorKind::Unauthorized if error.kind() == CallErrorKind::Credentials => Some(REFRESH),
         ErrorKind::Unauthorized if code.starts_with("AuthFailure.") && error.is_retryable() => Some(REFRESH),
+        // A permission is granted, or an account topped up, without any change to the object.
+        ErrorKind::Unauthorized => Some(SLOW),
+        ErrorKind::Busy => Some(BUSY),
+        ErrorKind::Throttled => Some(THROTTLED),
         _ => None,
     }
 }
@@ -146,12 +154,8 @@ fn is_internal(code: &str) -> bool {
     matches!(code.split('.').next(), Some("InternalError" | "InternalServerError" | "ServiceUnavailable"))
 }
 
-/// CLB has no uniform code for a balancer that is gone.
-fn says_no_balancer(error: &Error) -> bool {
-    let message = error.message().to_ascii_lowercase();
+fn is_of_clb(error: &Error) -> bool {
     error.action().is_some_and(|action| action.starts_with("clb:"))
-        && message.contains("loadbalancer")
-        && (message.contains("not exist") || message.contains("not found"))
 }
 
 fn is_read(error: &Error) -> bool {
@@ -231,7 +235,7 @@ mod tests {
             ("InvalidParameterValue.SubnetNotExist", K::InvalidArgument),
             ("InvalidInstanceId.Malformed", K::InvalidArgument),
             ("UnsupportedOperation", K::Unsupported),
-            ("FailedOperation.TrafficCheckRisk", K::Conflict),
+            ("FailedOperation.TrafficCheckRisk", K::InUse),
             ("InternalError", K::Ambiguous),
             ("SomethingNew", K::Internal),
         ] {
@@ -254,6 +258,8 @@ mod tests {
         assert_eq!(error.to_string(), "vpc:CreateRoutes: LimitExceeded: 50 routes (request id r-7)");
         assert_eq!(error.code(), Some("LimitExceeded"));
         assert_eq!(error.retry(), Retry::After(SLOW));
+        let denied = Error::service("clb:CreateLoadBalancer", "UnauthorizedOperation", "no", "r");
+        assert_eq!(ProviderError::from(denied).retry(), Retry::After(SLOW));
         let expired = Error::service("cvm:DescribeInstances", "AuthFailure.SignatureExpire", "late", "r");
         assert_eq!(ProviderError::from(expired).retry(), Retry::After(REFRESH));
     }

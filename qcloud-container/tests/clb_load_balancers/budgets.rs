@@ -1,4 +1,18 @@
 //! How many calls things take.
+//!
+//! | situation | budget | test |
+//! |---|---|---|
+//! | all nodes looked at | 50 pages for 5,000 | `instances::five_thousand_nodes_that_join_at_once_take_fifty_calls` |
+//! | 100 nodes not ready, every 5 s | a batch a minute | `instances::a_hundred_nodes_that_are_not_ready_take_one_call_a_minute` |
+//! | routes, nothing to do | a list each pass | `routes::a_steady_cluster_takes_one_list_a_pass` |
+//! | routes of new nodes | a write each at 16 a second, or batches | `routes::a_thousand_nodes_get_their_routes_at_the_rate_that_is_allowed`, `routes::plain_tables_are_written_in_batches` |
+//! | new Services | 5 calls each, looked for by twenties | `a_new_service_of_two_ports_takes_five_calls`, `many_new_services_are_looked_for_together` |
+//! | Services, nothing to do | none; two sweeps for all every ten minutes | `a_steady_service_takes_no_call`, `restarts::the_drift_of_all_services_is_looked_for_together` |
+//! | a node comes or goes | two writes for each balancer that had it | `changed_nodes_take_two_calls`, and `subset` for how many have it |
+//! | a restart | two sweeps, and a list of routes | `restarts::a_restart_takes_two_sweeps_however_many_services_there_are`, and the routes' own |
+//! | 1,000 volumes attached | 20 looks a second | `batches::a_thousand_attaches_take_at_most_20_status_calls_a_second` |
+//!
+//! At full size they are measured by the bench `provider`.
 
 use std::time::Duration;
 
@@ -108,5 +122,6 @@ async fn a_sweep_reads_every_page() {
     cloud.emulator.calls().clear();
     let swept = cloud.provider().sweep_owned().await.unwrap();
     assert_eq!(swept.len(), 240);
-    assert_eq!(cloud.emulator.calls().total(), 3);
+    // And one for what balancers left behind.
+    assert_eq!(cloud.emulator.calls().total(), 3 + 1);
 }

@@ -20,8 +20,8 @@ use qcloud_emulator::{Builder, Emulator};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-const CLB: Service = Service::new("clb", "2018-03-17");
-const VPC: Service = Service::new("vpc", "2017-03-12");
+pub(crate) const CLB: Service = Service::new("clb", "2018-03-17");
+pub(crate) const VPC: Service = Service::new("vpc", "2017-03-12");
 const CVM: Service = Service::new("cvm", "2017-03-12");
 
 /// What happens to a call.
@@ -231,6 +231,12 @@ impl Cloud {
 
     pub(crate) async fn cvm(&self, action: &str, parameters: Value) -> Value {
         self.call(&self.admin.cvm, action, parameters).await
+    }
+
+    /// A call in another region.
+    pub(crate) async fn call_in(&self, region: &str, service: Service, action: &str, parameters: Value) -> Value {
+        let config = config(&self.emulator, &self.wire).in_region(region);
+        self.call(&Client::new(&config, service), action, parameters).await
     }
 
     /// The same, and its task done.

@@ -1,6 +1,9 @@
 //! A process that ends at any call, before or after it was carried out; the next one finishes.
 
-use qcloud_container::kubernetes::load_balancers::{Access, LbSpec, LoadBalancers, Protocol, Scope};
+use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
+use qcloud_container::kubernetes::load_balancers::{
+    Access, DeletePolicy, Existing, LbSpec, LoadBalancers, Protocol, Rule, Scope, Tls,
+};
 
 use crate::cloud::{Cloud, Fault};
 
@@ -96,6 +99,92 @@ async fn a_balancer_that_is_replaced() {
         vec![before, after]
     };
     at_every_call("replacing", begin, async |cloud: &Cloud, want: &LbSpec| one_as_wanted(cloud, want).await).await;
+}
+
+#[tokio::test]
+async fn a_balancer_with_hosts() {
+    let begin = |cloud: &Cloud| {
+        let hosts = |names: &[&str], certificate: &str| {
+            let mut want = cloud.spec("one", &[(443, Protocol::Https)]);
+            let listener = &mut want.listeners[0];
+            let rule = |host: &&str| Rule { host: (*host).to_owned(), path: "/".to_owned() };
+            listener.rules = names.iter().map(rule).collect();
+            let tls = |host: &&str| ((*host).to_owned(), Tls::new([certificate]));
+            listener.settings.tls_by_host = Some(names.iter().map(tls).collect());
+            want
+        };
+        vec![hosts(&["a.example", "b.example"], "abcd1234"), hosts(&["b.example", "c.example"], "efgh5678")]
+    };
+    let check = async |cloud: &Cloud, want: &LbSpec| {
+        let id = cloud.balancers().await.remove(0);
+        let listeners = cloud.listeners(&id).await;
+        let mut shown: Vec<_> = listeners[0]["Rules"].as_array().unwrap().iter().collect();
+        shown.sort_by_key(|rule| rule["Domain"].to_string());
+        let hosts: Vec<_> = shown.iter().map(|rule| rule["Domain"].as_str().unwrap()).collect();
+        assert_eq!(hosts, ["b.example", "c.example"]);
+        assert!(shown.iter().all(|rule| rule["Certificate"]["CertId"] == "efgh5678"), "{shown:?}");
+        let state = cloud.provider().observe(&want.reference()).await.unwrap().unwrap();
+        let wanted = want.targets.of(want.listeners[0].key);
+        assert!(state.listeners[0].rules.iter().all(|rule| Some(&rule.targets) == wanted));
+    };
+    at_every_call("hosting", begin, check).await;
+}
+
+#[tokio::test]
+async fn a_balancer_that_is_kept() {
+    for number in 0..8 {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let cloud = Cloud::new().await;
+            let provider = cloud.provider();
+            let mut want = cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Udp)]);
+            want.access = Access::open().with_source_ranges(["10.0.0.0/8".parse().unwrap()]);
+            let status = cloud.ensure_all(&provider, &want).await;
+            let retain = async |provider: &dyn LoadBalancers| {
+                for _ in 0..50 {
+                    match provider.delete(&want.reference(), DeletePolicy::Retain).await {
+                        Ok(()) => return,
+                        Err(error) => cloud.heed(&error),
+                    }
+                }
+                panic!("no end");
+            };
+            cloud.fail_call(number, fault);
+            let _ = cloud.until_crash(retain(&provider)).await;
+            cloud.forgive();
+            retain(&cloud.provider()).await;
+            assert_eq!(cloud.balancers().await, std::slice::from_ref(&status.id));
+            assert!(cloud.listeners(&status.id).await.is_empty());
+            assert_eq!(cloud.shown(&status.id).await["SecureGroups"], serde_json::json!([]));
+        }
+    }
+}
+
+/// What someone else made is used, and left as it was.
+#[tokio::test]
+async fn a_balancer_of_someone_else() {
+    for number in 0.. {
+        let mut reached = false;
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let cloud = Cloud::new().await;
+            let balancer = cloud.make_user_balancer().await;
+            let mut want = cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Udp)]);
+            want.existing = Some(Existing::new(balancer.as_str()));
+            cloud.fail_call(number, fault);
+            let provider = cloud.provider();
+            reached |= cloud.until_crash(cloud.ensure_all(&provider, &want)).await.is_none();
+            cloud.forgive();
+            let next = cloud.provider();
+            cloud.ensure_all(&next, &want).await;
+            assert_eq!(cloud.listeners(&balancer).await.len(), 2);
+            cloud.delete(&next, &want).await;
+            assert_eq!(cloud.balancers().await, std::slice::from_ref(&balancer));
+            assert!(cloud.listeners(&balancer).await.is_empty());
+        }
+        if !reached {
+            assert!(number > 4);
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
 use qcloud_container::kubernetes::load_balancers::{
-    DeletePolicy, Existing, Ingress, LbRef, ListenerKey, LoadBalancers, Protocol, ServiceKey, Target,
+    DeletePolicy, Existing, Family, Ingress, LbRef, ListenerKey, LoadBalancers, Protocol, ServiceKey, Target, TargetSet,
 };
 use qcloud_container::kubernetes::{ErrorKind, Exhausted, Retry};
 use qcloud_container::provider::load_balancers::ClbOptions;
-use qcloud_emulator::{PublicAddress, Quota};
+use qcloud_emulator::{PublicAddress, Quota, Task};
 use serde_json::json;
 
 use crate::cloud::{Cloud, Fault, builder};
@@ -55,6 +55,19 @@ async fn row_2_a_lost_answer_is_not_taken_for_an_outcome() {
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Ambiguous, Retry::Backoff));
 }
 
+/// The balancer was made, and the process ended before the Service was patched: the next one knows no id.
+#[tokio::test]
+async fn row_3_a_balancer_that_was_never_recorded_is_adopted() {
+    let cloud = Cloud::new().await;
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    let first = cloud.ensure(&cloud.provider(), &want).await;
+    assert_eq!(cloud.ensure(&cloud.provider(), &want).await.id, first.id);
+    // Neither does a wrong record lead away from it.
+    want.recorded_id = Some("lb-00000000".to_owned());
+    assert_eq!(cloud.ensure(&cloud.provider(), &want).await.id, first.id);
+    assert_eq!(cloud.balancers().await.len(), 1);
+}
+
 #[tokio::test]
 async fn row_4_a_spent_token_is_followed_by_another() {
     let cloud = Cloud::new().await;
@@ -74,6 +87,25 @@ async fn row_5_tasks_that_fail_are_begun_anew() {
         assert_eq!(cloud.balancers().await, std::slice::from_ref(&status.id), "{action}");
         assert_eq!(cloud.listeners(&status.id).await.len(), 1, "{action}");
     }
+}
+
+#[tokio::test]
+async fn row_5_a_task_that_hangs_is_waited_for_and_can_be_given_up() {
+    let hour = Duration::from_secs(3600);
+    let cloud = Cloud::of(builder().task_duration(Task::LoadBalancerCreate, hour)).await;
+    let provider = cloud.provider();
+    let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    for _ in 0..100 {
+        let error = provider.ensure(&want).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Pending, "{error:?}");
+        cloud.pass(Duration::from_secs(10));
+    }
+    assert_eq!(cloud.emulator.calls().count("CreateLoadBalancer"), 1);
+    // The Service goes meanwhile: once the balancer can be removed, it is.
+    assert_eq!(provider.delete(&want.reference(), DeletePolicy::Delete).await.unwrap_err().kind(), ErrorKind::Pending);
+    cloud.pass(hour);
+    cloud.delete(&provider, &want).await;
+    assert!(cloud.balancers().await.is_empty());
 }
 
 #[tokio::test]
@@ -183,6 +215,27 @@ async fn row_11_a_used_up_quota_is_said_and_slow() {
 }
 
 #[tokio::test]
+async fn row_11_quotas_of_listeners_and_targets_are_told_from_faults() {
+    for quota in [Quota::ListenersPerLoadBalancer, Quota::TargetsPerRule] {
+        let cloud = Cloud::of(builder().quota(quota, 1)).await;
+        let provider = cloud.provider();
+        let want = cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Tcp)]);
+        let error = loop {
+            match provider.ensure(&want).await.unwrap_err() {
+                error if error.kind() == ErrorKind::Pending => cloud.heed(&error),
+                error => break error,
+            }
+        };
+        let slow = matches!(error.retry(), Retry::After(after) if after >= Duration::from_secs(30));
+        assert!(slow, "{quota:?}: {error:?}");
+        if quota == Quota::ListenersPerLoadBalancer {
+            assert_eq!(error.kind(), ErrorKind::Exhausted(Exhausted::Quota), "{error:?}");
+        }
+        cloud.delete(&provider, &want).await;
+    }
+}
+
+#[tokio::test]
 async fn row_12_protection_is_lifted_for_our_own() {
     let cloud = Cloud::new().await;
     let provider = cloud.provider();
@@ -208,6 +261,35 @@ async fn row_12_a_balancer_with_traffic_stays_unless_forced() {
     assert_eq!(error.kind(), ErrorKind::InUse, "{error:?}");
     assert!(careful.observe(&want.reference()).await.unwrap().is_some());
     cloud.delete(&cloud.provider(), &want).await;
+}
+
+#[tokio::test]
+async fn row_12_what_clb_takes_for_risky_keeps_the_balancer() {
+    for code in
+        ["FailedOperation.TargetNumCheckRisk", "FailedOperation.TrafficCheckRisk", "FailedOperation.FrequencyCheckRisk"]
+    {
+        let cloud = Cloud::new().await;
+        let provider = cloud.provider();
+        let want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+        cloud.ensure(&provider, &want).await;
+        cloud.fail("DeleteLoadBalancer", 1, Fault::Refused(code));
+        let error = provider.delete(&want.reference(), DeletePolicy::Delete).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InUse, "{error:?}");
+        assert!(matches!(error.retry(), Retry::After(after) if after >= Duration::from_secs(60)));
+        assert!(provider.observe(&want.reference()).await.unwrap().is_some(), "the finalizer stays");
+        cloud.delete(&provider, &want).await;
+    }
+}
+
+#[tokio::test]
+async fn row_13_a_balancer_with_an_ipv6_address_only() {
+    let cloud = Cloud::new().await;
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.family = Family::V6;
+    want.extra.insert("SubnetId".to_owned(), json!(cloud.subnet));
+    want.targets = TargetSet::default();
+    let status = cloud.ensure(&cloud.provider(), &want).await;
+    assert!(matches!(status.ingress[..], [Ingress::Address(address, _)] if address.is_ipv6()), "{status:?}");
 }
 
 #[tokio::test]
@@ -323,6 +405,27 @@ async fn row_18_a_refused_lookup_is_not_absence() {
         }
         cloud.forgive();
         assert_eq!(cloud.balancers().await.len(), 1);
+    }
+}
+
+/// The leader loses its lease in the middle, and the other replica, which has watched for long, goes on at once.
+#[tokio::test]
+async fn row_19_another_leader_goes_on() {
+    let want = |cloud: &Cloud| cloud.spec("one", &[(80, Protocol::Tcp), (81, Protocol::Udp)]);
+    for call in 0..5 {
+        let cloud = Cloud::new().await;
+        let want = want(&cloud);
+        let (leader, standby) = (cloud.provider(), cloud.provider());
+        // It has seen the cloud when nothing was there.
+        assert!(standby.sweep_owned().await.unwrap().is_empty());
+        cloud.fail_call(call, Fault::CrashAfter);
+        assert!(cloud.until_crash(cloud.ensure(&leader, &want)).await.is_none());
+        cloud.forgive();
+        let status = cloud.ensure(&standby, &want).await;
+        assert_eq!(cloud.balancers().await, std::slice::from_ref(&status.id), "call {call}");
+        // The lease comes back to the first.
+        assert_eq!(cloud.ensure(&leader, &want).await.id, status.id);
+        assert_eq!(cloud.listeners(&status.id).await.len(), 2);
     }
 }
 

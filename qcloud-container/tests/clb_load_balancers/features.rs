@@ -7,9 +7,10 @@ use qcloud_container::kubernetes::load_balancers::{
     Access, DeletePolicy, Existing, HealthCheck, Ingress, LbLimits, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
     ReadContext, Rule, Scope, Service, ServiceKey, ServicePort, TargetSet, Tls, annotations as names,
 };
+use qcloud_container::provider::load_balancers::ClbOptions;
 use serde_json::json;
 
-use crate::cloud::Cloud;
+use crate::cloud::{CLB, Cloud, VPC};
 
 fn address(status: &qcloud_container::kubernetes::load_balancers::LbStatus) -> String {
     match &status.ingress[0] {
@@ -190,6 +191,46 @@ async fn certificates_are_put_on_and_exchanged() {
     assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
 }
 
+/// Certificates of two key algorithms, and one for each host by its name.
+#[tokio::test]
+async fn several_certificates_are_put_on_and_exchanged() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let mut want = cloud.spec("one", &[(443, Protocol::Https), (8443, Protocol::TcpSsl)]);
+    for certificates in [["abcd1234", "efgh5678"], ["abcd1234", "ijkl9012"]] {
+        for listener in &mut want.listeners {
+            listener.settings.tls = Some(Tls::new(certificates));
+        }
+        let status = cloud.ensure(&provider, &want).await;
+        for listener in cloud.listeners(&status.id).await {
+            assert_eq!(listener["Certificate"]["CertId"], certificates[0]);
+            assert_eq!(listener["Certificate"]["ExtCertIds"], json!([certificates[1]]));
+        }
+    }
+    // From one certificate for all to one for each host, and back.
+    for by_host in [true, false] {
+        let settings = &mut want.listeners[0];
+        let rule = |host: &str| Rule { host: host.to_owned(), path: "/".to_owned() };
+        settings.rules = [rule("a.example"), rule("b.example")].into();
+        let tls = |host: &str, id: &str| (host.to_owned(), Tls::new([id]));
+        let hosts = [tls("a.example", "aaaa1111"), tls("b.example", "bbbb2222")];
+        settings.settings.tls_by_host = by_host.then(|| hosts.into());
+        settings.settings.tls = (!by_host).then(|| Tls::new(["abcd1234"]));
+        let status = cloud.ensure(&provider, &want).await;
+        let listeners = cloud.listeners(&status.id).await;
+        let https = listeners.iter().find(|listener| listener["Port"] == 443).unwrap();
+        assert_eq!(https["SniSwitch"], u8::from(by_host));
+        let mut shown: Vec<_> = https["Rules"].as_array().unwrap().iter().collect();
+        shown.sort_by_key(|rule| rule["Domain"].to_string());
+        let ids: Vec<_> = shown.iter().map(|rule| rule["Certificate"]["CertId"].as_str().unwrap()).collect();
+        assert_eq!(ids, if by_host { ["aaaa1111", "bbbb2222"] } else { ["abcd1234", "abcd1234"] });
+        // A new process finds it as wanted.
+        cloud.emulator.calls().clear();
+        cloud.provider().ensure(&want).await.unwrap();
+        assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+    }
+}
+
 #[tokio::test]
 async fn an_existing_balancer_is_left_as_it_was() {
     let cloud = Cloud::new().await;
@@ -208,4 +249,76 @@ async fn an_existing_balancer_is_left_as_it_was() {
     let groups = cloud.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
     let mut names = groups["SecurityGroupSet"].as_array().unwrap().iter();
     assert!(names.all(|group| !group["SecurityGroupName"].as_str().unwrap().starts_with("k8s-")));
+}
+
+/// The balancer is where its clients are; the nodes are reached by their addresses.
+#[tokio::test]
+async fn a_balancer_in_another_region_and_network() {
+    const FAR: &str = "ap-shanghai";
+    let cloud = Cloud::new().await;
+    let made = json!({ "VpcName": "far", "CidrBlock": "172.16.0.0/16" });
+    let far = cloud.call_in(FAR, VPC, "CreateVpc", made).await["Vpc"]["VpcId"].as_str().unwrap().to_owned();
+    let mut options = ClbOptions::new(cloud.vpc.as_str());
+    options.other_regions = vec![FAR.to_owned()];
+    let fresh = || cloud.provider_with("cluster-1", options.clone());
+    let in_far = async || {
+        let shown = cloud.call_in(FAR, CLB, "DescribeLoadBalancers", json!({})).await;
+        shown["LoadBalancerSet"].as_array().unwrap().clone()
+    };
+
+    let service =
+        Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)]);
+    let nodes: Vec<Node> = (4..6)
+        .map(|n| Node::new(format!("n{n}"), cloud.machines[n - 4].as_str()).with_address([10, 0, 1, n as u8].into()))
+        .collect();
+    let read = |service: &Service| {
+        let mut spec = LbSpec::read(service, &ReadContext::default()).unwrap().unwrap();
+        spec.targets = TargetSet::select(&spec, &nodes, None, &LbLimits::new(50, 200)).unwrap();
+        spec
+    };
+    let there =
+        service.clone().with_annotation(names::CROSS_REGION, FAR).with_annotation(names::CROSS_VPC, far.as_str());
+    let mut want = read(&there);
+    let provider = fresh();
+    let status = cloud.ensure(&provider, &want).await;
+    let shown = in_far().await;
+    assert_eq!((shown.len(), &shown[0]["VpcId"], &shown[0]["SnatPro"]), (1, &json!(far), &json!(true)));
+    assert!(cloud.balancers().await.is_empty());
+    let state = provider.observe(&want.reference()).await.unwrap().unwrap();
+    assert_eq!(Some(&state.listeners[0].targets), want.targets.of(want.listeners[0].key));
+    assert_eq!(provider.sweep_owned().await.unwrap().len(), 1);
+    // A new process finds it as wanted.
+    cloud.emulator.calls().clear();
+    fresh().ensure(&want).await.unwrap();
+    assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+
+    // It moves only when that is allowed, and the old one stays until the new address is recorded.
+    want.recorded_id = Some(status.id);
+    let mut home = read(&service);
+    home.recorded_id.clone_from(&want.recorded_id);
+    let refused = fresh().ensure(&home).await.unwrap_err();
+    assert!(refused.is_final() && refused.to_string().contains("region"), "{refused}");
+    home.allow_recreate = true;
+    let moved = cloud.ensure(&provider, &home).await;
+    assert!(moved.again_after.is_some() && in_far().await.len() == 1);
+    home.recorded_id = Some(moved.id.clone());
+    cloud.ensure_all(&provider, &home).await;
+    assert!(in_far().await.is_empty());
+    assert_eq!(cloud.balancers().await, [moved.id]);
+
+    // Who is not told of a region cannot make anything there, and says so.
+    let error = cloud.provider().ensure(&want).await.unwrap_err();
+    assert!(error.is_final() && error.to_string().contains(names::CROSS_REGION), "{error}");
+    cloud.delete(&provider, &home).await;
+    assert!(cloud.balancers().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_clb_cannot_do_is_refused_with_the_annotation() {
+    let cloud = Cloud::new().await;
+    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
+    want.protection.modification = Some(true);
+    let error = cloud.provider().ensure(&want).await.unwrap_err();
+    assert!(error.is_final() && error.to_string().contains(names::MODIFICATION_PROTECTION), "{error}");
+    assert_eq!(cloud.emulator.calls().total(), 0);
 }

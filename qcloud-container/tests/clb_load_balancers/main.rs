@@ -9,3 +9,4 @@ mod crashes;
 mod failures;
 mod features;
 mod random_faults;
+mod restarts;

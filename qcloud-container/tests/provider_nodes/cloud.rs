@@ -227,6 +227,7 @@ impl Cloud {
             "cvm" => qcloud_cvm::SERVICE,
             "vpc" => qcloud_vpc::SERVICE,
             "tke" => qcloud_container::v20180525::SERVICE,
+            "tke2" => qcloud_container::v20220501::SERVICE,
             other => panic!("no {other}"),
         };
         let config = Config::builder()

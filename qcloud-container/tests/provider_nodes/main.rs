@@ -5,6 +5,7 @@
 mod cloud;
 mod instances;
 mod instances_matrix;
+mod native;
 mod routes;
 mod routes_matrix;
 mod routes_random;

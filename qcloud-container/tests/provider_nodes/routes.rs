@@ -305,7 +305,7 @@ async fn tables_are_found_by_subnet_and_a_doubt_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_blackhole_goes_after_its_grace_and_a_machine_that_is_no_node_keeps_its_route() {
+async fn row_14_a_blackhole_goes_after_its_grace_and_a_machine_that_is_no_node_keeps_its_route() {
     for backend in BOTH {
         let network = Network::new(backend).await;
         let specs = network.specs(3).await;

@@ -390,3 +390,22 @@ async fn row_17_two_replicas_grant_one_writer() {
     let attachments = one.volumes.get(&volume.id).await.unwrap().attachments;
     assert_eq!(attachments.iter().filter(|attachment| !attachment.read_only).count(), 1);
 }
+
+#[tokio::test]
+async fn row_10_two_clusters_in_one_account_leave_each_other_alone() {
+    let lab = Lab::new().await;
+    let (one, two) = (lab.process_of("uid-1"), lab.process_of("uid-2"));
+    // The same claim name in both.
+    let (mine, theirs) = (one.volume("a").await, two.volume("a").await);
+    assert_ne!(mine.id, theirs.id);
+    let listed = one.volumes.list(&PageRequest::default()).await.unwrap();
+    let ids: Vec<_> = listed.items.iter().map(|volume| volume.id.as_str()).collect();
+    assert_eq!(ids, [mine.id.as_str()]);
+    assert_eq!(one.delete(&theirs.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let (of_mine, of_theirs) = (SnapshotRequest::new("s", &mine.id), SnapshotRequest::new("s", &theirs.id));
+    let taken = one.insist(|| one.volumes.create_snapshot(&of_mine)).await.unwrap();
+    let other = two.insist(|| two.volumes.create_snapshot(&of_theirs)).await.unwrap();
+    assert_ne!(taken.id, other.id);
+    one.delete(&mine.id).await.unwrap();
+    assert_eq!(lab.disks().await.len(), 1);
+}

@@ -17,6 +17,7 @@ mod data_path;
 mod delete;
 mod describe;
 mod detail;
+mod domain_changes;
 mod errors;
 mod group_changes;
 mod group_members;
@@ -61,6 +62,7 @@ const ACTIONS: &[Action] = &[
     Action::new("CreateRule", rule_changes::create),
     Action::new("ModifyRule", rule_changes::modify),
     Action::new("ModifyDomain", rule_changes::modify_domain),
+    Action::new("ModifyDomainAttributes", domain_changes::modify_attributes),
     Action::new("DeleteRule", rule_changes::delete),
     Action::new("RegisterTargets", registration::register),
     Action::new("DeregisterTargets", registration::deregister),

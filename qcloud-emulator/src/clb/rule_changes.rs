@@ -67,7 +67,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 }
 
 /// Changes the rules of a listener, unless `edit` finds something wrong.
-fn change<T>(
+pub(super) fn change<T>(
     world: &mut World,
     call: &Call,
     balancer: &str,
@@ -87,7 +87,7 @@ fn change<T>(
     Ok(done)
 }
 
-fn check_domain(parameter: &str, domain: &str, most: usize) -> Result<(), ApiError> {
+pub(super) fn check_domain(parameter: &str, domain: &str, most: usize) -> Result<(), ApiError> {
     if (1..=most).contains(&domain.chars().count()) {
         return Ok(());
     }
@@ -167,7 +167,7 @@ fn make(here: &mut Local<'_>, listener: &Listener, given: &GivenRule) -> Result<
 }
 
 /// One domain of a listener is its default.
-fn set_default(listener: &mut Listener, domain: &str) {
+pub(super) fn set_default(listener: &mut Listener, domain: &str) {
     for rule in &mut listener.rules {
         rule.is_default = rule.domains.iter().any(|own| own == domain);
     }

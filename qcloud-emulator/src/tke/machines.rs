@@ -92,6 +92,9 @@ pub(super) fn show_native(here: &Local<'_>, cluster: &Cluster, node: &Node) -> V
         PoolKind::Native { given } => Some(given),
         PoolKind::Regular { .. } => None,
     });
+    let kind = given.and_then(|given| given.get("MachineType")).and_then(Value::as_str).unwrap_or("NativeCVM");
+    // A lightweight machine is none of CVM's, and has another kind of id.
+    let id = if kind == "Native" { node.instance.replacen("ins-", "eks-", 1) } else { node.instance.clone() };
     let more = json!({
         "LanIp": node.address,
         "WanIp": instance.and_then(|instance| instance.public_ips.first()),
@@ -102,11 +105,11 @@ pub(super) fn show_native(here: &Local<'_>, cluster: &Cluster, node: &Node) -> V
         "VpcId": cluster.network.vpc_id,
         "SubnetId": instance.map(|instance| instance.subnet_id.as_str()).unwrap_or_default(),
         "OsImage": cluster.os,
-        "MachineType": given.and_then(|given| given.get("MachineType")).and_then(Value::as_str).unwrap_or("NativeCVM"),
-        "InstanceId": node.instance,
+        "MachineType": kind,
+        "InstanceId": id,
         "Tags": instance.map(|instance| instance.tags().to_vec()),
         "IsMigrated": false,
-        "ResourceId": node.instance,
+        "ResourceId": id,
     });
     with(show_common(here, cluster, node), more)
 }

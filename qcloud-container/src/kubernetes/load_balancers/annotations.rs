@@ -23,6 +23,8 @@ macro_rules! annotations {
 annotations! {
     /// The id of the balancer in use. Written by the controller.
     RECORDED_ID = "service.kubernetes.io/loadbalance-id";
+    /// The fingerprint of the specification that the balancer was last brought to. Written by the controller.
+    RECORDED_FINGERPRINT = "qcloud-rs.io/applied";
     /// The IPv6 address of a NAT64 balancer. Written by TKE's controller; not read.
     NAT_IPV6 = "service.kubernetes.io/loadbalance-nat-ipv6";
     /// The token with which TKE's controller made the balancer; not read.

@@ -9,6 +9,8 @@ pub struct Node {
     pub name: String,
     /// The cloud's id of the machine, out of `spec.providerID`; empty while nobody knows it.
     pub instance_id: String,
+    /// Whether it becomes a target by its address, since balancers do not know machines of its kind.
+    pub by_address: bool,
     /// The internal addresses, the first of each version counts.
     pub addresses: Vec<IpAddr>,
     /// The zone; empty when unknown.
@@ -26,6 +28,7 @@ impl Node {
         Self {
             name: name.into(),
             instance_id: instance_id.into(),
+            by_address: false,
             addresses: Vec::new(),
             zone: String::new(),
             labels: BTreeMap::new(),

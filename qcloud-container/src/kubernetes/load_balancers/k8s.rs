@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::endpoints::{Endpoint, Node};
 use super::service::{Family, Service, ServiceKey, ServicePort, TargetPort};
 use super::state::Ingress;
+use crate::kubernetes::{MachineKind, ProviderId};
 
 /// The label that keeps a node from being a target, unless its value is false.
 const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
@@ -78,6 +79,7 @@ impl From<&core::Node> for Node {
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
             instance_id: provider_id.rsplit('/').next().unwrap_or_default().to_owned(),
+            by_address: provider_id.parse::<ProviderId>().is_ok_and(|id| id.kind() == MachineKind::NativeNode),
             addresses: addresses
                 .filter(|address| address.type_ == "InternalIP")
                 .filter_map(|address| address.address.parse().ok())

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::listener::Protocol;
+use super::annotations as names;
+use super::listener::{Protocol, Rule};
 use super::service::Family;
 use super::spec::{LbSpec, Mode, Scope};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
@@ -21,7 +22,7 @@ pub enum Feature {
     ModificationProtection,
     /// Keeping a client with its target.
     SessionAffinity,
-    /// Targets in another region or network.
+    /// A balancer in another region or network than its targets.
     CrossNetwork,
 }
 
@@ -33,7 +34,7 @@ pub struct LbLimits {
     pub listeners: usize,
     /// Targets of one listener or rule.
     pub targets_per_listener: usize,
-    /// Certificates of one listener.
+    /// Certificates of a listener, or of a host of it: each of another key algorithm.
     pub certificates: usize,
     /// Tags on one balancer, those of the implementation not counted.
     pub tags: usize,
@@ -100,14 +101,29 @@ impl LbLimits {
             if !self.protocols.contains(&protocol) {
                 return unsupported(format!("protocol {protocol} is not offered"));
             }
-            if protocol.needs_tls() && listener.settings.tls.as_ref().is_none_or(|tls| tls.certificates.is_empty()) {
+            let settings = &listener.settings;
+            let has_own = settings.tls.as_ref().is_some_and(|tls| !tls.certificates.is_empty());
+            let has_for = |rule: &Rule| settings.tls_of(&rule.host).is_some_and(|tls| !tls.certificates.is_empty());
+            if protocol.needs_tls() && !has_own && !listener.rules.iter().all(has_for) {
                 return wrong(format!("listener {} needs a certificate", listener.key));
             }
-            if listener.settings.tls.as_ref().is_some_and(|tls| tls.certificates.len() > self.certificates) {
-                return unsupported(format!(
-                    "listener {} wants more than {} certificates",
-                    listener.key, self.certificates
-                ));
+            if settings.tls_by_host.is_some() && protocol != Protocol::Https {
+                return wrong(format!("listener {}: only HTTPS chooses certificates by host", listener.key));
+            }
+            let all =
+                settings.tls.iter().chain(settings.tls_by_host.iter().flat_map(std::collections::BTreeMap::values));
+            let most = if protocol == Protocol::Quic { 1 } else { self.certificates };
+            for tls in all {
+                if tls.certificates.len() > most {
+                    let message = format!("listener {} wants more than {most} certificates for a host", listener.key);
+                    return unsupported(message);
+                }
+                if tls.certificates.len() > 1 && tls.client_authority.is_some() {
+                    return unsupported(format!(
+                        "listener {} wants to check clients and has several certificates; it can do one of these",
+                        listener.key
+                    ));
+                }
             }
             if protocol.can_proxy() && listener.settings.session_seconds > 0 {
                 return unsupported(format!("listener {} cannot keep clients with their targets", listener.key));
@@ -135,21 +151,41 @@ impl LbLimits {
             return wrong("source ranges and security groups would bind all Services of a shared balancer".to_owned());
         }
         let needs = [
-            (Feature::Internal, spec.scope != Scope::Public, "internal balancers"),
-            (Feature::SourceRanges, !spec.access.source_ranges.is_empty(), "source ranges"),
-            (Feature::StaticAddress, spec.address.is_some(), "static addresses"),
-            (Feature::DeletionProtection, spec.protection.deletion == Some(true), "protection from deletion"),
-            (Feature::ModificationProtection, spec.protection.modification == Some(true), "protection from changes"),
+            (Feature::Internal, spec.scope != Scope::Public, "internal balancers", names::INTERNAL_SUBNET),
+            (Feature::SourceRanges, !spec.access.source_ranges.is_empty(), "source ranges", names::SOURCE_RANGES),
+            (Feature::StaticAddress, spec.address.is_some(), "static addresses", names::STATIC_ADDRESS),
             (
-                Feature::SessionAffinity,
-                spec.listeners.iter().any(|listener| listener.settings.session_seconds > 0),
-                "session affinity",
+                Feature::DeletionProtection,
+                spec.protection.deletion == Some(true),
+                "protection from deletion",
+                names::DELETION_PROTECTION,
             ),
-            (Feature::CrossNetwork, spec.cross_network.is_some(), "targets in another region or network"),
+            (
+                Feature::ModificationProtection,
+                spec.protection.modification == Some(true),
+                "protection from changes by others",
+                names::MODIFICATION_PROTECTION,
+            ),
+            (
+                Feature::CrossNetwork,
+                spec.cross_network.is_some(),
+                "balancers in other regions or networks",
+                if spec.cross_network.as_ref().is_some_and(|cross| cross.region.is_some()) {
+                    names::CROSS_REGION
+                } else {
+                    names::CROSS_VPC
+                },
+            ),
         ];
-        match needs.into_iter().find(|(feature, needed, _)| *needed && !self.features.contains(feature)) {
-            Some((_, _, what)) => unsupported(format!("{what} are not offered")),
-            None => Ok(()),
+        for (feature, needed, what, annotation) in needs {
+            if needed && !self.features.contains(&feature) {
+                return unsupported(format!("annotation {annotation}: this cloud's API has no {what}"));
+            }
         }
+        let keeps_clients = spec.listeners.iter().any(|listener| listener.settings.session_seconds > 0);
+        if keeps_clients && !self.features.contains(&Feature::SessionAffinity) {
+            return unsupported("spec.sessionAffinity: session affinity is not offered".to_owned());
+        }
+        Ok(())
     }
 }

@@ -167,8 +167,10 @@ pub struct Settings {
     pub session_seconds: u32,
     /// How connections are spread.
     pub scheduler: Option<Scheduler>,
-    /// Certificates, where the protocol has any.
+    /// Certificates, where the protocol has any; `None` when they are chosen [by host](Self::tls_by_host).
     pub tls: Option<Tls>,
+    /// Certificates by the host that a client asks for (SNI), for the rules of an HTTPS listener.
+    pub tls_by_host: Option<BTreeMap<String, Tls>>,
     /// Whether the client's address is passed on by the PROXY protocol.
     pub proxy_protocol: bool,
     /// Seconds after which an idle connection is closed.
@@ -194,6 +196,17 @@ impl Settings {
             && (self.scheduler.is_none() || self.scheduler == observed.scheduler)
     }
 
+    /// Whether a listener chooses certificates by host as wanted. That cannot be changed in place.
+    pub(super) fn chooses_like(&self, observed: &Self) -> bool {
+        self.tls_by_host.is_some() == observed.tls_by_host.is_some()
+    }
+
+    /// The certificates of a host, where they are chosen by host.
+    #[must_use]
+    pub fn tls_of(&self, host: &str) -> Option<&Tls> {
+        self.tls_by_host.as_ref()?.get(host)
+    }
+
     /// Whether the part of a listener is as wanted that HTTP does not have on its rules. What the protocol has no use
     /// for is not looked at.
     #[must_use]
@@ -202,7 +215,7 @@ impl Settings {
             want.is_none() || want == observed
         }
         let plain = matches!(protocol, Protocol::Tcp | Protocol::Udp);
-        (!protocol.needs_tls() || self.tls == observed.tls)
+        (!protocol.needs_tls() || self.tls_by_host.is_some() || self.tls == observed.tls)
             && (!protocol.can_proxy() || self.proxy_protocol == observed.proxy_protocol)
             && (protocol.has_rules() || fits(&self.idle_seconds, &observed.idle_seconds))
             && (!plain || fits(&self.reset_on_removal, &observed.reset_on_removal))

@@ -63,12 +63,14 @@ pub struct LbRef {
     pub existing: Option<String>,
     /// The id that the controller recorded on the Service. It saves a search; what the cloud's tags say wins over it.
     pub recorded: Option<String>,
+    /// The region of the balancer, when the Service names one. Looking for a balancer and removing it heed all regions.
+    pub region: Option<String>,
 }
 
 impl LbRef {
     /// The balancer that was made for a Service.
     pub fn new(service: ServiceKey) -> Self {
-        Self { service, existing: None, recorded: None }
+        Self { service, existing: None, recorded: None, region: None }
     }
 
     /// With the id of the existing balancer that the Service uses.

@@ -14,6 +14,8 @@ pub(super) fn created(state: &mut LbState, want: &LbSpec) {
     state.bandwidth = want.bandwidth;
     state.pass_to_targets = want.pass_to_targets;
     state.ready = false;
+    state.reaches_other_networks = want.cross_network.is_some();
+    state.network = want.cross_network.as_ref().and_then(|cross| cross.network.clone());
     match &want.address {
         Some(StaticAddress::Ip(address)) => state.addresses = vec![*address],
         Some(StaticAddress::Reserved(id)) => state.reserved_address = Some(id.clone()),
@@ -66,6 +68,11 @@ pub(crate) fn apply(state: &mut LbState, op: &Op, mut new_id: impl FnMut(&str) -
         Op::ModifyRule { listener, rule, settings } => {
             if let Some(found) = rule_of(state, *listener, rule) {
                 found.settings = settings.clone();
+            }
+        }
+        Op::SetHostTls { listener, host, tls } => {
+            if let Some(found) = owned(state, *listener) {
+                found.settings.tls_by_host.get_or_insert_default().insert(host.clone(), tls.clone());
             }
         }
         Op::DeleteRules { listener, rules } => {

@@ -43,7 +43,8 @@ impl OrphanTracker {
             let since = *self.since.entry(uid.clone()).or_insert(now);
             let (namespace, name) =
                 state.service_name.as_deref().and_then(|name| name.split_once('/')).unwrap_or_default();
-            let orphan = LbRef::new(ServiceKey::new(namespace, name, uid.as_str())).with_recorded(state.id.as_str());
+            let mut orphan = LbRef::new(ServiceKey::new(namespace, name, uid.as_str()));
+            orphan.recorded = Some(state.id.clone()).filter(|id| !id.is_empty());
             if now.saturating_duration_since(since) >= self.grace {
                 orphans.due.push(orphan);
             } else {

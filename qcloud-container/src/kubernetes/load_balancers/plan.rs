@@ -1,10 +1,10 @@
 //! What has to be done so that what is observed becomes what is wanted. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Access;
 use super::limits::LbLimits;
-use super::listener::{ListenerKey, ListenerSpec, Rule, Settings};
+use super::listener::{ListenerKey, ListenerSpec, Rule, Settings, Tls};
 use super::spec::{LbSpec, Scope, StaticAddress};
 use super::state::{LbState, ListenerState, Owner};
 use super::targets::{Target, TargetSet};
@@ -94,6 +94,15 @@ pub enum Op {
         rule: Rule,
         /// How it is to treat requests.
         settings: Settings,
+    },
+    /// Change the certificates of a host.
+    SetHostTls {
+        /// On which listener.
+        listener: ListenerKey,
+        /// The host.
+        host: String,
+        /// Its certificates.
+        tls: Tls,
     },
     /// Remove rules of a listener.
     DeleteRules {
@@ -207,7 +216,15 @@ fn fixed_differences(want: &LbSpec, state: &LbState) -> Vec<&'static str> {
         (Some(want), Some(observed)) => want == observed || state.scope != Scope::Public,
         _ => true,
     };
+    let network = match &want.cross_network {
+        Some(cross) => {
+            state.reaches_other_networks
+                && (cross.network.is_none() || state.network.is_none() || cross.network == state.network)
+        }
+        None => !state.reaches_other_networks || want.extra.contains_key("SnatPro"),
+    };
     let checks = [
+        (network, "the network or region"),
         (want.scope == state.scope, "the network type or subnet"),
         (want.family == state.family, "the version of IP"),
         (address, "the address"),
@@ -258,11 +275,16 @@ fn attributes(want: &LbSpec, state: &LbState) -> Vec<Attribute> {
 }
 
 fn listener_steps(want: &LbSpec, state: &LbState, ops: &mut Vec<Op>) {
-    let owned = |key: ListenerKey| state.listeners.iter().find(|listener| listener.owned && listener.key == key);
+    let stays = |listener: &ListenerState| {
+        want.listener(listener.key).is_some_and(|spec| spec.settings.chooses_like(&listener.settings))
+    };
+    let owned = |key: ListenerKey| {
+        state.listeners.iter().find(|listener| listener.owned && listener.key == key && stays(listener))
+    };
     let extra: Vec<ListenerRef> = state
         .listeners
         .iter()
-        .filter(|listener| listener.owned && want.listener(listener.key).is_none())
+        .filter(|listener| listener.owned && !stays(listener))
         .map(|listener| ListenerRef { id: listener.id.clone(), key: listener.key })
         .collect();
     if !extra.is_empty() {
@@ -316,6 +338,14 @@ fn rule_steps(spec: &ListenerSpec, listener: Option<&ListenerState>, ops: &mut V
             ops.push(Op::ModifyRule { listener: spec.key, rule, settings });
         }
     }
+    let kept = observed.iter().filter(|state| spec.rules.contains(&state.rule));
+    for host in kept.map(|state| state.rule.host.as_str()).collect::<BTreeSet<_>>() {
+        if let Some(tls) = spec.settings.tls_of(host)
+            && listener.is_none_or(|listener| listener.settings.tls_of(host) != Some(tls))
+        {
+            ops.push(Op::SetHostTls { listener: spec.key, host: host.to_owned(), tls: tls.clone() });
+        }
+    }
     let extra: Vec<Rule> =
         observed.iter().filter(|state| !spec.rules.contains(&state.rule)).map(|state| state.rule.clone()).collect();
     if !extra.is_empty() {
@@ -333,6 +363,7 @@ pub fn plan_targets(state: &LbState, targets: &TargetSet, limits: &LbLimits) -> 
         .filter(|listener| listener.owned)
         .map(|listener| {
             let mut spec = ListenerSpec::new(listener.key.port, listener.key.protocol);
+            spec.settings.tls_by_host.clone_from(&listener.settings.tls_by_host);
             spec.rules = listener.rules.iter().map(|state| state.rule.clone()).collect();
             spec
         })
@@ -352,7 +383,9 @@ fn target_steps(
     let (mut room, mut add, mut weights, mut remove) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for spec in listeners {
         let Some(want) = targets.of(spec.key) else { continue };
-        let listener = state.listeners.iter().find(|listener| listener.owned && listener.key == spec.key);
+        let listener = state.listeners.iter().find(|listener| {
+            listener.owned && listener.key == spec.key && spec.settings.chooses_like(&listener.settings)
+        });
         let places: Vec<Option<&Rule>> =
             if spec.key.protocol.has_rules() { spec.rules.iter().map(Some).collect() } else { vec![None] };
         for place in places {

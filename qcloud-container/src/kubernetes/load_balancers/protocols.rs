@@ -20,6 +20,13 @@ pub(super) struct PortProtocols {
     pub(super) hosts: BTreeMap<String, Option<String>>,
 }
 
+impl PortProtocols {
+    /// All Secrets that it names.
+    pub(super) fn secrets(&self) -> BTreeSet<&str> {
+        self.secret.iter().chain(self.hosts.values().flatten()).map(String::as_str).collect()
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -68,13 +75,17 @@ pub(super) fn read(values: &Values<'_>, ports: &BTreeSet<u16>) -> Result<BTreeMa
             return Err(wrong(format!("port {port}: only HTTP and HTTPS have hosts")));
         }
         let hosts: BTreeMap<_, _> = entry.hosts.into_iter().map(|(name, host)| (name, host.tls)).collect();
-        let secrets: BTreeSet<&str> = entry.tls.iter().chain(hosts.values().flatten()).map(String::as_str).collect();
-        if secrets.len() > 1 {
-            return Err(wrong(format!(
-                "port {port}: one listener has one certificate; hosts with others are not offered"
-            )));
+        let read_entry = PortProtocols { protocols, secret: entry.tls, hosts };
+        if read_entry.secrets().len() > 1 {
+            let other = read_entry.protocols.iter().find(|protocol| protocol.needs_tls() && !protocol.has_rules());
+            if let Some(other) = other {
+                return Err(wrong(format!("port {port}: {other} has one certificate for all; only HTTPS has hosts")));
+            }
+            if read_entry.secret.is_none() && read_entry.hosts.values().any(Option::is_none) {
+                return Err(wrong(format!("port {port}: a host without tls needs that of the port")));
+            }
         }
-        read.insert(number, PortProtocols { protocols, secret: secrets.first().map(|&name| name.to_owned()), hosts });
+        read.insert(number, read_entry);
     }
     Ok(read)
 }

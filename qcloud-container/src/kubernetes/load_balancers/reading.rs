@@ -52,7 +52,8 @@ impl References {
     pub fn of(service: &Service) -> Result<Self> {
         let values = Values(&service.annotations);
         let ports = service.ports.iter().map(|port| port.port).collect();
-        let secrets = protocols::read(&values, &ports)?.into_values().filter_map(|port| port.secret).collect();
+        let read = protocols::read(&values, &ports)?;
+        let secrets = read.values().flat_map(PortProtocols::secrets).map(str::to_owned).collect();
         Ok(Self { secrets, service_config: config_name(service, &values)? })
     }
 }
@@ -78,16 +79,25 @@ impl LbSpec {
         if let Some(text) = values.text(names::TARGET_GROUPS) {
             return Err(ProviderError::new(
                 ErrorKind::Unsupported,
-                format!("annotation {}: value {text:?}: target groups are not offered", names::TARGET_GROUPS),
+                format!(
+                    "annotation {}: value {text:?}: it names objects of the kind TargetGroup, which only the controller \
+                     of TKE defines and keeps; take the annotation off to have targets bound to the listeners",
+                    names::TARGET_GROUPS
+                ),
             ));
         }
-        if let Some(kind @ "classic") = values.text(names::BALANCER_TYPE) {
-            return Err(invalid(names::BALANCER_TYPE, kind, "balancers of that generation can no longer be made"));
+        match values.text(names::BALANCER_TYPE) {
+            None | Some("yunapi_clb" | "yunapiv3_forward_clb") => {}
+            Some(kind @ "classic") => {
+                return Err(invalid(names::BALANCER_TYPE, kind, "balancers of that generation can no longer be made"));
+            }
+            Some(other) => return Err(invalid(names::BALANCER_TYPE, other, "there is no such generation")),
         }
 
         let mut spec = Self::new(service.key.clone(), []);
         spec.local_traffic = service.local_traffic;
         spec.recorded_id = values.text(names::RECORDED_ID).map(str::to_owned);
+        spec.recorded_fingerprint = values.text(names::RECORDED_FINGERPRINT).map(str::to_owned);
         spec.family = family(service)?;
         spec.mode = mode(service, &values)?;
         read_balancer(&mut spec, service, &values)?;
@@ -180,7 +190,10 @@ fn read_balancer(spec: &mut LbSpec, service: &Service, values: &Values<'_>) -> R
     if let (Some(_), Some(pass)) = (&spec.existing, spec.pass_to_targets) {
         return Err(invalid(names::PASS_TO_TARGET, &pass.to_string(), "it is not for existing balancers"));
     }
-    let (region, network) = (values.text(names::CROSS_REGION), values.text(names::CROSS_VPC));
+    let (region, network) = (values.text(names::CROSS_REGION), values.id(names::CROSS_VPC, "vpc-")?);
+    if let Some(text) = region.filter(|text| !is_region(text)) {
+        return Err(invalid(names::CROSS_REGION, text, "it is a region like ap-guangzhou"));
+    }
     if region.is_some() || network.is_some() {
         spec.cross_network =
             Some(CrossNetwork { region: region.map(str::to_owned), network: network.map(str::to_owned) });
@@ -227,6 +240,10 @@ fn charging_of(text: &str) -> Option<Charging> {
         "BANDWIDTH_PACKAGE" => Some(Charging::Package),
         _ => None,
     }
+}
+
+fn is_region(text: &str) -> bool {
+    text.contains('-') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn parse_address(field: &str, text: &str) -> Result<IpAddr> {
@@ -367,7 +384,8 @@ fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode
                 _ => HealthCheck::default(),
             };
             health.override_with(&base.health);
-            listener.settings = Settings { tls: listener.settings.tls.take(), health, ..base.clone() };
+            let (tls, tls_by_host) = (listener.settings.tls.take(), listener.settings.tls_by_host.take());
+            listener.settings = Settings { tls, tls_by_host, health, ..base.clone() };
             listener.settings.proxy_protocol |= proxy_protocol && protocol.can_proxy();
             listeners.push(listener);
         }
@@ -391,15 +409,26 @@ fn listener(
     if protocol.has_rules() && !special.hosts.is_empty() {
         listener.rules = special.hosts.keys().map(|host| Rule { host: host.clone(), path: "/".to_owned() }).collect();
     }
-    if let (true, Some(secret)) = (protocol.needs_tls(), &special.secret) {
-        let tls = context.certificates.get(secret).ok_or_else(|| {
-            let name = names::SPECIFY_PROTOCOL;
-            ProviderError::new(
-                ErrorKind::Conflict,
-                format!("annotation {name}: the Secret {secret} has no certificate id"),
-            )
-        })?;
-        listener.settings.tls = Some(tls.clone());
+    if protocol.needs_tls() {
+        let certificates = |secret: &str| {
+            context.certificates.get(secret).cloned().ok_or_else(|| {
+                let name = names::SPECIFY_PROTOCOL;
+                let message = format!("annotation {name}: the Secret {secret} has no certificate id");
+                ProviderError::new(ErrorKind::Conflict, message)
+            })
+        };
+        let secrets = special.secrets();
+        match secrets.first() {
+            Some(_) if secrets.len() > 1 => {
+                let of_host = |(host, own): (&String, &Option<String>)| {
+                    let secret = own.as_ref().or(special.secret.as_ref())?;
+                    Some(certificates(secret).map(|tls| (host.clone(), tls)))
+                };
+                listener.settings.tls_by_host = Some(special.hosts.iter().filter_map(of_host).collect::<Result<_>>()?);
+            }
+            Some(secret) => listener.settings.tls = Some(certificates(secret)?),
+            None => {}
+        }
     }
     Ok(listener)
 }

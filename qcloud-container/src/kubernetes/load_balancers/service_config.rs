@@ -128,7 +128,7 @@ pub(super) fn apply_listener_parameters(values: &Values<'_>, settings: &mut Sett
         let flag = || value.as_bool().ok_or_else(|| wrong("it is true or false"));
         match name.as_str() {
             "LoadBalancerId" | "Ports" | "Protocol" | "ListenerNames" | "Certificate" | "MultiCertInfo" | "EndPort"
-            | "FullEndPorts" | "TargetType" => return Err(wrong("it follows from the Service")),
+            | "FullEndPorts" | "TargetType" | "SniSwitch" => return Err(wrong("it follows from the Service")),
             "Scheduler" => {
                 let scheduler = value.as_str().ok_or_else(|| wrong("it is text"))?;
                 settings.scheduler = Some(scheduler_of(scheduler).map_err(|why| wrong(&why))?);

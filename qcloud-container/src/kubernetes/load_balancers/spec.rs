@@ -103,7 +103,7 @@ impl Existing {
     }
 }
 
-/// Targets in another region or network.
+/// A balancer that is in another region or network than its targets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CrossNetwork {
@@ -177,6 +177,12 @@ pub struct LbSpec {
     pub existing: Option<Existing>,
     /// The id that an earlier pass recorded on the Service.
     pub recorded_id: Option<String>,
+    /// The [fingerprint](Self::fingerprint) that an earlier pass recorded on the Service. With it, a new process need not
+    /// read a balancer whose wish has not changed.
+    ///
+    /// The record must be true: a controller writes it after `ensure` has succeeded, and takes it off the Service before
+    /// it ensures another wish.
+    pub recorded_fingerprint: Option<String>,
     /// How traffic is billed.
     pub charging: Option<Charging>,
     /// The limit of outgoing traffic, in Mbit/s.
@@ -187,7 +193,7 @@ pub struct LbSpec {
     pub retain: bool,
     /// Whether a change that no cloud can make in place may replace the balancer, and its address with it.
     pub allow_recreate: bool,
-    /// Targets in another region or network.
+    /// Where the balancer is, when that is another region or network than that of its targets.
     pub cross_network: Option<CrossNetwork>,
     /// Tags of the user.
     pub tags: BTreeMap<String, String>,
@@ -215,6 +221,7 @@ impl LbSpec {
             address: None,
             existing: None,
             recorded_id: None,
+            recorded_fingerprint: None,
             charging: None,
             bandwidth: None,
             protection: Protection::default(),
@@ -239,17 +246,19 @@ impl LbSpec {
             service: self.key.clone(),
             existing: self.existing.as_ref().map(|existing| existing.id.clone()),
             recorded: self.recorded_id.clone(),
+            region: self.cross_network.as_ref().and_then(|cross| cross.region.clone()),
         }
     }
 
     /// A short text that changes whenever the specification or its targets do.
     ///
-    /// A controller can keep it on the Service and skip a pass when it is still the same. Another version of this
-    /// library may give another text for the same specification; that costs one pass.
+    /// A controller keeps it on the Service for the next process, see
+    /// [`recorded_fingerprint`](Self::recorded_fingerprint). Another version of this library may give another text for
+    /// the same specification; that costs one pass.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         // What an earlier pass recorded is no wish.
-        let wish = Self { recorded_id: None, ..self.clone() };
+        let wish = Self { recorded_id: None, recorded_fingerprint: None, ..self.clone() };
         hex::encode(Sha256::digest(format!("{wish:?}"))).chars().take(32).collect()
     }
 }

@@ -25,7 +25,7 @@ pub enum Owner {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LbState {
-    /// Its id.
+    /// Its id; empty when only something beside the balancer is left, such as a firewall rule set.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -37,6 +37,10 @@ pub struct LbState {
     pub ready: bool,
     /// Public or internal.
     pub scope: Scope,
+    /// The id of its network, when that is known.
+    pub network: Option<String>,
+    /// Whether its targets can be in other networks and regions.
+    pub reaches_other_networks: bool,
     /// The version of IP of its address.
     pub family: Family,
     /// Its addresses; empty while there are none yet, or when it has only a host name.
@@ -69,6 +73,8 @@ impl LbState {
             service_name: None,
             ready: true,
             scope: Scope::Public,
+            network: None,
+            reaches_other_networks: false,
             family: Family::V4,
             addresses: Vec::new(),
             reserved_address: None,

@@ -154,7 +154,7 @@ fn machines(
     let mut candidates: Vec<&Node> = nodes
         .iter()
         .filter(|node| node.eligible && choice.selector.as_ref().is_none_or(|selector| selector.matches(&node.labels)))
-        .filter(|node| host_of(node, spec.family).is_some())
+        .filter(|node| host_of(node, spec).is_some())
         .collect();
 
     if spec.local_traffic && choice.with_pods_only && endpoints.is_none() {
@@ -179,7 +179,7 @@ fn machines(
     };
     Ok(candidates
         .into_iter()
-        .filter_map(|node| Some((Target { host: host_of(node, spec.family)?, port }, weight_of(node))))
+        .filter_map(|node| Some((Target { host: host_of(node, spec)?, port }, weight_of(node))))
         .collect())
 }
 
@@ -198,10 +198,15 @@ fn pods_by_node<'e>(endpoints: &'e [Endpoint], port_name: &str) -> BTreeMap<&'e 
     if ready.is_empty() { count(|endpoint| endpoint.serving && endpoint.terminating) } else { ready }
 }
 
-fn host_of(node: &Node, family: Family) -> Option<Host> {
-    match family {
+fn host_of(node: &Node, spec: &LbSpec) -> Option<Host> {
+    let suits = |address: &IpAddr| is_of(*address, spec.family);
+    let address = || node.addresses.iter().copied().find(suits).map(Host::Address);
+    match spec.family {
+        Family::V4 if node.by_address => address(),
+        // In another region nobody knows the machine by its id. One without an id is not known at all.
+        Family::V4 if spec.cross_network.is_some() && !node.instance_id.is_empty() => address(),
         Family::V4 => (!node.instance_id.is_empty()).then(|| Host::Instance(node.instance_id.clone())),
-        Family::V6 => node.addresses.iter().copied().find(|address| address.is_ipv6()).map(Host::Address),
+        Family::V6 => address(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod batcher;
 mod convert;
 mod memory;
+mod native;
 mod shared;
 pub(in crate::provider) mod zones;
 
@@ -20,6 +21,7 @@ use qcloud_cvm::instance::{DescribeInstances, Filter, Instance as CvmInstance};
 
 use self::batcher::Batcher;
 use self::memory::Memory;
+use self::native::{NativeNodes, Seen};
 use self::shared::Shared;
 use self::zones::Zones;
 use crate::kubernetes::instances::{Absence, Instance, InstanceState, Instances, Inventory, Lookup, NodeRef};
@@ -42,6 +44,8 @@ pub struct InstanceSettings {
     pub grace: Duration,
     /// Whether a machine in the recycle bin counts as gone. By default it counts as shut down: it can be restored.
     pub set_aside_is_gone: bool,
+    /// The id of the cluster in TKE, such as `cls-1a2b3c4d`: without it, native nodes cannot be looked up.
+    pub tke_cluster_id: Option<String>,
 }
 
 impl InstanceSettings {
@@ -53,6 +57,7 @@ impl InstanceSettings {
             believed: Duration::from_secs(60),
             grace: Duration::from_secs(60),
             set_aside_is_gone: false,
+            tke_cluster_id: None,
         }
     }
 }
@@ -68,6 +73,7 @@ pub struct CvmInstances {
     zones: Zones,
     memory: Memory,
     listed: Shared<Inventory>,
+    native: NativeNodes,
 }
 
 impl CvmInstances {
@@ -85,6 +91,7 @@ impl CvmInstances {
             zones: Zones::new(client.clone(), Arc::clone(&clock)),
             memory: Memory::new(settings.believed, settings.grace),
             listed: Shared::new(Arc::clone(&clock)),
+            native: NativeNodes::new(config, settings.tke_cluster_id.clone()),
             region: region.to_string(),
             client,
             clock,
@@ -104,13 +111,12 @@ impl CvmInstances {
         let provider_id: ProviderId = text.parse().map_err(|error: crate::kubernetes::ParseProviderIdError| {
             ProviderError::new(ErrorKind::InvalidArgument, error.to_string())
         })?;
-        if provider_id.kind() != MachineKind::Instance {
-            let message = format!("{} is a native node, which this provider does not look up", provider_id.machine());
-            return Err(ProviderError::new(ErrorKind::Unsupported, message));
-        }
         let id = provider_id.machine();
         if let Some(known) = self.memory.recall(id, self.clock.elapsed()) {
             return Ok(known);
+        }
+        if provider_id.kind() == MachineKind::NativeNode {
+            return self.native_node(id, text).await;
         }
         // An instance of another region is not listed in this one, which proves nothing.
         let here = match provider_id.zone() {
@@ -129,6 +135,17 @@ impl CvmInstances {
             }
             None => Ok(self.memory.missed(id, self.clock.elapsed())),
             Some(found) => self.describe(&found).await,
+        }
+    }
+
+    async fn native_node(&self, id: &str, provider_id: &str) -> Result<Lookup<Instance>> {
+        match self.native.look_up(id, self.settings.believed).await? {
+            Seen::There(node) => {
+                let instance = native::machine(&node, id, provider_id, &self.region)?;
+                self.memory.saw(&instance, self.clock.elapsed());
+                Ok(Lookup::Found(instance))
+            }
+            Seen::Missing(at) => Ok(self.memory.missed(id, at)),
         }
     }
 

@@ -1,15 +1,15 @@
 //! Source ranges: a security group of the Service's own, put on its balancer.
 
+use futures_util::TryStreamExt;
 use qcloud_clb::model::SetLoadBalancerSecurityGroups;
 use qcloud_vpc::model as vpc;
 
-use super::ClbLoadBalancers;
-use super::errors::{Call, provider_error};
-use super::ownership::group_name;
-use crate::kubernetes::load_balancers::{Access, LbState, ServiceKey};
+use super::Regional;
+use super::ownership::{self, CLUSTER_TAG, SERVICE_TAG, SERVICE_UID_TAG, group_name};
+use crate::kubernetes::load_balancers::{Access, LbState, Owner, ServiceKey};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
-impl ClbLoadBalancers {
+impl Regional {
     /// Tells the Service's own group from those of the user, and reads its ranges.
     pub(super) async fn read_access(&self, state: &mut LbState, service: &ServiceKey) -> Result<()> {
         if state.access.groups.is_empty() {
@@ -27,18 +27,36 @@ impl ClbLoadBalancers {
         Ok(())
     }
 
+    /// The group that a Service's balancer left behind when someone else removed it, as a balancer without an id.
+    pub(super) async fn leftover(&self, service: &ServiceKey) -> Result<Option<LbState>> {
+        let group = self.own_group(service).await?;
+        Ok(group.map(|group| leftover(service.uid.as_str(), service.to_string(), group)))
+    }
+
+    /// The groups of all Services of the cluster.
+    pub(super) async fn leftovers(&self) -> Result<Vec<LbState>> {
+        let filter = vpc::Filter::new(format!("tag:{CLUSTER_TAG}"), [self.cluster.uid.as_str()]);
+        let groups = self.vpc.describe_security_groups(vpc::DescribeSecurityGroups::new().filters([filter])).items();
+        let groups: Vec<vpc::SecurityGroup> = groups.try_collect().await?;
+        let leftovers = groups.into_iter().filter_map(|group| {
+            let tag = |name: &str| group.tag_set.iter().find(|tag| tag.key == name)?.value.clone();
+            Some(leftover(tag(SERVICE_UID_TAG)?, tag(SERVICE_TAG)?, group.security_group_id.clone()))
+        });
+        Ok(leftovers.collect())
+    }
+
     async fn own_group(&self, service: &ServiceKey) -> Result<Option<String>> {
         let name = group_name(&self.cluster, service);
         let filter = vpc::Filter::new("security-group-name", [name.as_str()]);
         let answer = self.vpc.describe_security_groups(vpc::DescribeSecurityGroups::new().filters([filter])).await;
-        let groups = answer.map_err(|error| provider_error(Call::Read, error))?.security_group_set;
+        let groups = answer?.security_group_set;
         // The filter may match parts of names.
         Ok(groups.into_iter().find(|group| group.security_group_name == name).map(|group| group.security_group_id))
     }
 
     async fn policies(&self, group: &str) -> Result<vpc::SecurityGroupPolicySet> {
         let answer = self.vpc.describe_security_group_policies(vpc::DescribeSecurityGroupPolicies::new(group)).await;
-        Ok(answer.map_err(|error| provider_error(Call::Read, error))?.security_group_policy_set)
+        Ok(answer?.security_group_policy_set)
     }
 
     pub(super) async fn set_access(&self, state: &LbState, access: &Access, service: &ServiceKey) -> Result<()> {
@@ -48,10 +66,7 @@ impl ClbLoadBalancers {
             groups.push(self.own_group_with(access, service).await?);
         }
         let request = SetLoadBalancerSecurityGroups::new(state.id.as_str()).security_groups(groups);
-        self.clb
-            .set_load_balancer_security_groups(request)
-            .await
-            .map_err(|error| provider_error(Call::Write, error))?;
+        self.clb.set_load_balancer_security_groups(request).await?;
         if access.source_ranges.is_empty() {
             match self.delete_group(service).await {
                 // The balancer still lets go of it. It is looked for again when the Service goes.
@@ -64,14 +79,15 @@ impl ClbLoadBalancers {
 
     /// The Service's own group with exactly these ranges.
     async fn own_group_with(&self, access: &Access, service: &ServiceKey) -> Result<String> {
-        let write = |error| provider_error(Call::Write, error);
         let id = match self.own_group(service).await? {
             Some(id) => id,
             None => {
                 let name = group_name(&self.cluster, service);
                 let description = format!("Source ranges of the Service {service}");
-                let made = self.vpc.create_security_group(vpc::CreateSecurityGroup::new(name, description)).await;
-                made.map_err(write)?.security_group.security_group_id
+                let tags = ownership::own_tags(&self.cluster, service);
+                let tags = tags.into_iter().map(|(key, value)| vpc::Tag { key: key.to_owned(), value: Some(value) });
+                let request = vpc::CreateSecurityGroup::new(name, description).tags(tags);
+                self.vpc.create_security_group(request).await?.security_group.security_group_id
             }
         };
         let present = self.policies(&id).await?;
@@ -108,7 +124,7 @@ impl ClbLoadBalancers {
             Err(error) if error.code().is_some_and(|code| code.contains("Version") || code.contains("Duplicate")) => {
                 Err(ProviderError::new(ErrorKind::Conflict, error.to_string()))
             }
-            Err(error) => Err(write(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -121,7 +137,15 @@ impl ClbLoadBalancers {
             Err(error) if error.code().is_some_and(|code| code.contains("InUse")) => {
                 Err(ProviderError::new(ErrorKind::InUse, error.to_string()))
             }
-            Err(error) => Err(provider_error(Call::Write, error)),
+            Err(error) => Err(error.into()),
         }
     }
+}
+
+fn leftover(uid: impl Into<String>, service: String, group: String) -> LbState {
+    let mut state = LbState::new("", Owner::Service(uid.into()));
+    state.ready = false;
+    state.service_name = Some(service);
+    state.access.groups.insert(group);
+    state
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use qcloud_clb::model::LoadBalancer;
+use qcloud_clb::model::{LoadBalancer, LoadBalancerStatus};
 use tokio::sync::OwnedMutexGuard;
 
+use super::confirm::Listeners;
 use crate::kubernetes::load_balancers::{LbRef, LbState, LbStatus};
 
 /// How old a sweep may be that is looked at.
@@ -23,6 +24,8 @@ const RECENT: Duration = Duration::from_secs(60);
 
 /// How long the answer to a poll for several balancers holds for the others.
 const POLLED: Duration = Duration::from_secs(1);
+/// How long it holds for one that is ready: that does not pass.
+const READY: Duration = Duration::from_secs(10);
 
 /// What is known of a Service's balancers.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +36,21 @@ pub(super) struct Known {
     pub(super) states: Vec<LbState>,
     /// The balancer that is being made, and since when.
     pub(super) making: Option<(String, Duration)>,
-    /// The wish that is met, by its fingerprint, and the status that came of it.
-    pub(super) met: Option<(String, LbStatus)>,
+    /// Whether the last change was one of this process, and may still be under way.
+    pub(super) changing: bool,
+}
+
+/// A wish that is met.
+#[derive(Clone, Debug)]
+pub(super) struct Met {
+    /// Its fingerprint.
+    pub(super) fingerprint: String,
+    /// The status that came of it.
+    pub(super) status: LbStatus,
+    /// When that was last seen, by a sweep at least.
+    pub(super) confirmed: Duration,
+    /// When the balancer itself was last read.
+    pub(super) inspected: Duration,
 }
 
 /// All balancers of the cluster, as they were at a moment.
@@ -51,8 +67,13 @@ pub(super) struct Cache(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    sweep: Option<Sweep>,
+    sweep: Option<Arc<Sweep>>,
+    /// The listeners of all balancers, and the sweep that they belong to by its time.
+    listeners: Option<(Duration, Arc<Listeners>)>,
     services: BTreeMap<String, Known>,
+    met: BTreeMap<String, Met>,
+    /// Services whose balancers this process has worked on: what an earlier one recorded of them no longer counts.
+    touched: BTreeSet<String>,
     /// How often the token of a Service's order was found to be spent.
     epochs: BTreeMap<String, u32>,
     /// Balancers that were asked for together with others that are being made, and when.
@@ -66,25 +87,53 @@ impl Cache {
 
     /// Takes what is known of a Service: who does not put it back, because it failed or was dropped, has forgotten it.
     pub(super) fn take(&self, service_uid: &str) -> Option<Known> {
-        self.memory().services.remove(service_uid)
+        let mut memory = self.memory();
+        memory.met.remove(service_uid);
+        memory.touched.insert(service_uid.to_owned());
+        memory.services.remove(service_uid)
     }
 
     pub(super) fn put(&self, service_uid: &str, known: Known) {
         self.memory().services.insert(service_uid.to_owned(), known);
     }
 
+    pub(super) fn has_touched(&self, service_uid: &str) -> bool {
+        self.memory().touched.contains(service_uid)
+    }
+
+    /// Takes the wish that is met. As with [`take`](Self::take), it is forgotten unless it is put back.
+    pub(super) fn take_met(&self, service_uid: &str) -> Option<Met> {
+        self.memory().met.remove(service_uid)
+    }
+
+    pub(super) fn put_met(&self, service_uid: &str, met: Met) {
+        self.memory().met.insert(service_uid.to_owned(), met);
+    }
+
     pub(super) fn forget(&self, service_uid: &str) {
         let mut memory = self.memory();
         memory.services.remove(service_uid);
+        memory.met.remove(service_uid);
         memory.sweep = None;
     }
 
-    pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) {
-        self.memory().sweep = Some(Sweep { at: now, balancers, changed: BTreeSet::new() });
+    pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) -> Arc<Sweep> {
+        let sweep = Arc::new(Sweep { at: now, balancers, changed: BTreeSet::new() });
+        self.memory().sweep = Some(Arc::clone(&sweep));
+        sweep
     }
 
-    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Sweep> {
-        self.memory().sweep.clone().filter(|sweep| now.saturating_sub(sweep.at) < RECENT)
+    pub(super) fn recent_sweep(&self, now: Duration) -> Option<Arc<Sweep>> {
+        self.memory().sweep.as_ref().filter(|sweep| now.saturating_sub(sweep.at) < RECENT).map(Arc::clone)
+    }
+
+    pub(super) fn keep_listeners(&self, sweep: Duration, listeners: Arc<Listeners>) {
+        self.memory().listeners = Some((sweep, listeners));
+    }
+
+    /// The listeners of the sweep of that time.
+    pub(super) fn listeners_at(&self, sweep: Duration) -> Option<Arc<Listeners>> {
+        self.memory().listeners.as_ref().filter(|(at, _)| *at == sweep).map(|(_, listeners)| Arc::clone(listeners))
     }
 
     pub(super) fn sweep_size(&self) -> usize {
@@ -94,13 +143,14 @@ impl Cache {
     /// Notes that a balancer of the sweep is no longer as it was.
     pub(super) fn changed(&self, id: &str) {
         if let Some(sweep) = &mut self.memory().sweep {
-            sweep.changed.insert(id.to_owned());
+            Arc::make_mut(sweep).changed.insert(id.to_owned());
         }
     }
 
     /// Notes a balancer that was made since the sweep.
     pub(super) fn made(&self, balancer: &LoadBalancer) {
         if let Some(sweep) = &mut self.memory().sweep {
+            let sweep = Arc::make_mut(sweep);
             sweep.balancers.retain(|other| other.load_balancer_id != balancer.load_balancer_id);
             sweep.balancers.push(balancer.clone());
             sweep.changed.insert(balancer.load_balancer_id.clone());
@@ -118,7 +168,7 @@ impl Cache {
     /// Ids of balancers that are being made, this one first.
     pub(super) fn making_with(&self, id: &str, most: usize, now: Duration) -> Vec<String> {
         let memory = self.memory();
-        let fresh = |id: &String| memory.polled.get(id).is_some_and(|(at, _)| now.saturating_sub(*at) < POLLED);
+        let fresh = |id: &String| memory.polled.get(id).is_some_and(|polled| holds(polled, now));
         let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
         let mut ids = vec![id.to_owned()];
         ids.extend(others.filter(|other| other != id && !fresh(other)).take(most.saturating_sub(1)));
@@ -135,9 +185,13 @@ impl Cache {
 
     /// What a poll for another balancer has shown of this one just now. It is told once.
     pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
-        let (at, balancer) = self.memory().polled.remove(id)?;
-        (now.saturating_sub(at) < POLLED).then_some(balancer)
+        self.memory().polled.remove(id).filter(|polled| holds(polled, now)).map(|(_, balancer)| balancer)
     }
+}
+
+fn holds((at, balancer): &(Duration, Option<LoadBalancer>), now: Duration) -> bool {
+    let is_ready = balancer.as_ref().is_some_and(|balancer| balancer.status == LoadBalancerStatus::Normal);
+    now.saturating_sub(*at) < if is_ready { READY } else { POLLED }
 }
 
 /// One at a time for each balancer, so that Services that share one do not get into each other's way.

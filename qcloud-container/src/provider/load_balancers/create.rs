@@ -7,9 +7,8 @@ use qcloud_core::{Effect, Raw};
 use serde_json::Value;
 
 use super::cache::Known;
-use super::errors::{Call, provider_error};
 use super::observe::MOST_IDS;
-use super::{ClbLoadBalancers, ownership};
+use super::{Regional, ownership};
 use crate::kubernetes::load_balancers::{Charging, Family, LbSpec, Scope, StaticAddress, names};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
@@ -18,7 +17,7 @@ pub(super) const SOON: Duration = Duration::from_secs(2);
 /// How long a balancer that was ordered may stay out of sight.
 const UNSEEN: Duration = Duration::from_secs(60);
 
-impl ClbLoadBalancers {
+impl Regional {
     /// Orders a balancer. The same wish gives the same order, which CLB carries out once.
     pub(super) async fn order(&self, want: &LbSpec) -> Result<String> {
         let body = self.order_body(want)?;
@@ -35,7 +34,7 @@ impl ClbLoadBalancers {
                 self.cache.next_epoch(&want.key.uid);
                 return Err(ProviderError::pending("the order has to be given anew", Duration::from_secs(1)));
             }
-            Err(error) => return Err(provider_error(Call::Write, error)),
+            Err(error) => return Err(error.into()),
         };
         let id = answer.get("LoadBalancerIds").and_then(|ids| ids.get(0)).and_then(Value::as_str);
         match id {
@@ -55,6 +54,11 @@ impl ClbLoadBalancers {
         request.vpc_id.clone_from(&self.options.vpc_id);
         request.tags = Some(ownership::tags(&self.cluster, want));
         request.load_balancer_pass_to_target = want.pass_to_targets;
+        if let Some(cross) = &want.cross_network {
+            request.snat_pro = Some(true);
+            // In another region the cluster's network does not exist.
+            request.vpc_id = cross.network.clone().or_else(|| self.options.vpc_id.clone().filter(|_| self.is_home));
+        }
         if let Scope::Internal { subnet } = &want.scope {
             request.subnet_id = Some(subnet.clone());
         }

@@ -7,16 +7,15 @@ use qcloud_clb::model as clb;
 use super::cache::Age;
 use super::create::SOON;
 use super::ensure::gone;
-use super::errors::{Call, provider_error};
 use super::ownership::RETAINED_PREFIX;
-use super::{ClbLoadBalancers, execute};
+use super::{Regional, execute};
 use crate::kubernetes::load_balancers::{Access, DeletePolicy, LbRef, LbState, Owner, ServiceKey};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// A deletion takes 11 to 17 seconds.
 const DELETED: Duration = Duration::from_secs(5);
 
-impl ClbLoadBalancers {
+impl Regional {
     pub(super) async fn delete_alone(&self, of: &LbRef, policy: DeletePolicy) -> Result<()> {
         for state in self.candidates(of, Age::Now).await? {
             match self.give_up(&state, &of.service, policy, true).await {
@@ -24,6 +23,11 @@ impl ClbLoadBalancers {
                 other => other?,
             }
         }
+        // Whoever else removed the balancer did not know of its group.
+        self.delete_group(&of.service).await.map_err(|error| match error.kind() {
+            ErrorKind::InUse => error.with_retry_after(DELETED),
+            _ => error,
+        })?;
         self.cache.forget(&of.service.uid);
         Ok(())
     }
@@ -36,19 +40,12 @@ impl ClbLoadBalancers {
         policy: DeletePolicy,
         with_group: bool,
     ) -> Result<()> {
-        let write = |error| provider_error(Call::Write, error);
         let pending = |after| Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), after));
         let own = state.owner == Owner::Service(service.uid.clone());
         if !own || policy == DeletePolicy::Retain {
             let ids: Vec<String> = state.owned_listeners().into_iter().map(|listener| listener.id).collect();
             if let Some(first) = ids.chunks(execute::MOST_DELETED).next() {
                 self.delete_listeners(&state.id, first.to_vec()).await?;
-                return pending(SOON);
-            }
-            if own {
-                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
-                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
-                self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
                 return pending(SOON);
             }
             if with_group {
@@ -61,6 +58,13 @@ impl ClbLoadBalancers {
                     other => other?,
                 }
             }
+            if own {
+                // Last of all: under its new name, it is no longer the Service's.
+                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
+                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
+                self.clb.modify_load_balancer_attributes(request).await?;
+                return pending(SOON);
+            }
             return Ok(());
         }
         if !state.ready {
@@ -68,7 +72,7 @@ impl ClbLoadBalancers {
         }
         if state.protection.deletion == Some(true) {
             let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).delete_protect(false);
-            self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
+            self.clb.modify_load_balancer_attributes(request).await?;
             return pending(SOON);
         }
         if with_group {
@@ -95,7 +99,7 @@ impl ClbLoadBalancers {
         match self.clb.delete_load_balancer(request).await {
             Ok(_) => Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), DELETED)),
             Err(error) if qcloud_clb::is_not_found(&error) => Ok(()),
-            Err(error) => Err(provider_error(Call::Write, error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! From what is wanted to steps, as far as CLB lets them be taken now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use qcloud_clb::model as clb;
 
-use super::cache::{Age, Known, Sweep};
+use super::cache::{Age, Known, Met, Sweep};
 use super::create::SOON;
-use super::{ClbLoadBalancers, ownership};
+use super::{Regional, ownership};
 use crate::kubernetes::load_balancers::{
-    DeletePolicy, LbRef, LbSpec, LbState, LbStatus, LoadBalancers, Op, Owner, Subject, TargetSet, plan, plan_targets,
+    DeletePolicy, LbRef, LbSpec, LbState, LbStatus, Op, Owner, Subject, TargetSet, plan, plan_targets,
 };
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
@@ -18,7 +19,7 @@ const ONE_PAGE: usize = 100;
 /// How long what a sweep shows of a balancer is taken for its present state.
 const FRESH: Duration = Duration::from_secs(5);
 
-impl ClbLoadBalancers {
+impl Regional {
     /// After an error that says that things are not as they were thought to be, all of it is forgotten.
     pub(super) fn settle<T>(&self, service_uid: &str, result: Result<T>) -> Result<T> {
         let error = match result {
@@ -35,15 +36,10 @@ impl ClbLoadBalancers {
     pub(super) async fn ensure_alone(&self, want: &LbSpec) -> Result<LbStatus> {
         let uid = want.key.uid.as_str();
         let fingerprint = want.fingerprint();
-        let mut known = self.known(&want.reference()).await?;
-        if let Some((met, status)) = &known.met
-            && *met == fingerprint
-        {
-            let status = status.clone();
-            self.cache.put(uid, known);
+        if let Some(status) = self.still_met(want, &fingerprint).await? {
             return Ok(status);
         }
-        known.met = None;
+        let mut known = self.known(&want.reference()).await?;
         if known.making.is_some() {
             let polled = self.poll(uid, &mut known).await;
             if let Err(error) = polled {
@@ -96,7 +92,8 @@ impl ClbLoadBalancers {
                 known.states.retain(|state| &state.id != other);
             }
         }
-        known.met = Some((fingerprint, status.clone()));
+        let met = Met { fingerprint, status: status.clone(), confirmed: known.at, inspected: known.at };
+        self.cache.put_met(uid, met);
         self.cache.put(uid, known);
         Ok(status)
     }
@@ -104,8 +101,6 @@ impl ClbLoadBalancers {
     pub(super) async fn update_targets_alone(&self, of: &LbRef, targets: &TargetSet) -> Result<()> {
         let uid = of.service.uid.as_str();
         let mut known = self.known(of).await?;
-        // Another wish than the one that was met.
-        known.met = None;
         let wanted = |state: &&LbState| match &of.existing {
             Some(id) => state.id == *id,
             None => state.owner == Owner::Service(uid.to_owned()),
@@ -147,20 +142,18 @@ impl ClbLoadBalancers {
     /// All balancers that concern a Service, read to their targets.
     pub(super) async fn candidates(&self, of: &LbRef, age: Age) -> Result<Vec<LbState>> {
         let now = self.now();
-        let swept = match self.cache.recent_sweep(now).filter(|_| age == Age::Recent) {
-            Some(swept) => swept,
-            None => {
-                let balancers = self.sweep().await?;
-                self.cache.keep_sweep(now, balancers.clone());
-                Sweep { at: now, balancers, ..Sweep::default() }
+        let swept = match age {
+            Age::Recent => self.swept().await?,
+            Age::Now => {
+                Arc::new(Sweep { at: now, balancers: self.of_service(&of.service.uid).await?, ..Sweep::default() })
             }
         };
         let owner = Owner::Service(of.service.uid.clone());
         let (mut balancers, mut again): (Vec<clb::LoadBalancer>, Vec<String>) = (Vec::new(), Vec::new());
-        for balancer in swept.balancers {
+        for balancer in &swept.balancers {
             let id = &balancer.load_balancer_id;
             let named = of.existing.as_ref() == Some(id) || of.recorded.as_ref() == Some(id);
-            if ownership::owner(&self.cluster, &balancer) != owner && !named {
+            if ownership::owner(&self.cluster, balancer) != owner && !named {
                 continue;
             }
             // That it is this Service's does not change; everything else does.
@@ -168,7 +161,7 @@ impl ClbLoadBalancers {
             if swept.changed.contains(id) || (is_old && now != swept.at) {
                 again.push(id.clone());
             } else {
-                balancers.push(balancer);
+                balancers.push(balancer.clone());
             }
         }
         for id in of.existing.iter().chain(&of.recorded) {
@@ -205,15 +198,22 @@ impl ClbLoadBalancers {
             let done = match outcome {
                 Ok(done) => done,
                 Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Throttled) => {
-                    // Refused before anything was done: what is known still holds.
-                    self.cache.put(&of.service.uid, known.clone());
+                    // Refused before anything was done: what is known still holds, unless someone else is at work, or
+                    // an earlier call of this process whose answer was lost.
+                    if error.kind() == ErrorKind::Throttled || known.changing {
+                        self.cache.put(&of.service.uid, known.clone());
+                    }
                     return Err(error);
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(id, &error)),
+                // What is not there any more, and what is there by now: a process before may have had it under way.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+                    return Err(gone(id, &error));
+                }
                 Err(error) => return Err(error),
             };
             self.cache.changed(id);
             known.at = self.now();
+            known.changing = done.is_task;
             refused.extend(done.refused);
             if done.is_task {
                 if ops.peek().is_some() {

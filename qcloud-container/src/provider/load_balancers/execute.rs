@@ -6,8 +6,7 @@ use qcloud_clb::model as clb;
 use qcloud_core::Raw;
 
 use super::create::Body;
-use super::errors::{Call, provider_error};
-use super::{ClbLoadBalancers, ownership, wire};
+use super::{Regional, ownership, wire};
 use crate::kubernetes::load_balancers::{
     Attribute, Binding, LbState, ListenerKey, Op, Rule, ServiceKey, Settings, model,
 };
@@ -43,11 +42,10 @@ pub(super) fn in_calls(op: Op) -> Vec<Op> {
     }
 }
 
-impl ClbLoadBalancers {
+impl Regional {
     /// Takes a step, and notes on `state` what it changes.
     pub(super) async fn execute(&self, state: &mut LbState, service: &ServiceKey, op: &Op) -> Result<Done> {
         let task = Done { is_task: true, refused: None };
-        let write = |error| provider_error(Call::Write, error);
         let id = state.id.clone();
         let mut new_ids = Vec::new();
         match op {
@@ -66,7 +64,7 @@ impl ClbLoadBalancers {
                             Attribute::ModificationProtection(_) => request,
                         }
                     });
-                self.clb.modify_load_balancer_attributes(request).await.map_err(write)?;
+                self.clb.modify_load_balancer_attributes(request).await?;
             }
             Op::SetAccess(access) => self.set_access(state, access, service).await?,
             Op::DeleteListeners(listeners) => {
@@ -80,13 +78,13 @@ impl ClbLoadBalancers {
                 let mut request = modify_listener(&id, &listener.id, listener.key, settings);
                 let name = ownership::listener_name(&self.cluster, service, listener.key, settings);
                 request.listener_name = Some(name);
-                self.clb.modify_listener(request).await.map_err(write)?;
+                self.clb.modify_listener(request).await?;
             }
             Op::CreateRules { listener, rules, settings } => {
                 let own_host = wire::own_host(state);
                 let inputs = rules.iter().map(|rule| wire::rule(rule, settings, &own_host));
                 let request = clb::CreateRule::new(id, listener_id(state, *listener)?, inputs);
-                new_ids = self.clb.create_rule(request).await.map_err(write)?.location_ids;
+                new_ids = self.clb.create_rule(request).await?.location_ids;
             }
             Op::ModifyRule { listener, rule, settings } => {
                 let location = rule_id(state, *listener, rule)?;
@@ -94,25 +92,31 @@ impl ClbLoadBalancers {
                 request.health_check = Some(wire::health(&settings.health, listener.protocol));
                 request.scheduler = settings.scheduler.map(wire::scheduler);
                 request.session_expire_time = Some(i64::from(settings.session_seconds));
-                self.clb.modify_rule(request).await.map_err(write)?;
+                self.clb.modify_rule(request).await?;
+            }
+            Op::SetHostTls { listener, host, tls } => {
+                let domain = if host.is_empty() { wire::own_host(state) } else { host.clone() };
+                let mut request = clb::ModifyDomainAttributes::new(id, listener_id(state, *listener)?, domain);
+                (request.certificate, request.multi_cert_info) = wire::certificate(tls);
+                self.clb.modify_domain_attributes(request).await?;
             }
             Op::DeleteRules { listener, rules } => {
                 let locations = rules.iter().map(|rule| rule_id(state, *listener, rule)).collect::<Result<Vec<_>>>()?;
                 let request = clb::DeleteRule::new(id, listener_id(state, *listener)?).location_ids(locations);
-                self.clb.delete_rule(request).await.map_err(write)?;
+                self.clb.delete_rule(request).await?;
             }
             Op::SetWeights(bindings) => {
                 let request = clb::BatchModifyTargetWeight::new(id, weights(state, bindings)?);
-                self.clb.batch_modify_target_weight(request).await.map_err(write)?;
+                self.clb.batch_modify_target_weight(request).await?;
             }
             Op::AddTargets(bindings) => {
                 let request = clb::BatchRegisterTargets::new(id, batch(state, bindings, true)?);
-                let answer = self.clb.batch_register_targets(request).await.map_err(write)?;
+                let answer = self.clb.batch_register_targets(request).await?;
                 return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
             }
             Op::RemoveTargets(bindings) => {
                 let request = clb::BatchDeregisterTargets::new(id, batch(state, bindings, false)?);
-                let answer = self.clb.batch_deregister_targets(request).await.map_err(write)?;
+                let answer = self.clb.batch_deregister_targets(request).await?;
                 return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
             }
         }
@@ -129,7 +133,7 @@ impl ClbLoadBalancers {
         let request = clb::DeleteLoadBalancerListeners::new(balancer).listener_ids(ids);
         match self.clb.delete_load_balancer_listeners(request).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(provider_error(Call::Write, error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -151,18 +155,19 @@ impl ClbLoadBalancers {
         request.session_expire_time = modified.session_expire_time;
         request.scheduler = modified.scheduler;
         request.certificate = modified.certificate;
+        request.multi_cert_info = modified.multi_cert_info;
         request.idle_connect_timeout = modified.idle_connect_timeout;
         request.deregister_target_rst = modified.deregister_target_rst;
         request.proxy_protocol = modified.proxy_protocol;
         if protocol == crate::kubernetes::load_balancers::Protocol::Https {
-            request.sni_switch = Some(0);
+            request.sni_switch = Some(i64::from(settings.tls_by_host.is_some()));
         }
         let mut body = Body::of(&request)?;
         for (name, value) in &settings.extra {
             body.insert(name, value.clone());
         }
         let answer = self.clb.call(Raw::new("CreateListener", body.0.into())).await;
-        let answer = answer.map_err(|error| provider_error(Call::Write, error))?;
+        let answer = answer?;
         let ids = answer.get("ListenerIds").and_then(serde_json::Value::as_array);
         let ids: Vec<String> = ids.into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect();
         if ids.len() == keys.len() {
@@ -176,7 +181,9 @@ fn modify_listener(balancer: &str, id: &str, key: ListenerKey, settings: &Settin
     use crate::kubernetes::load_balancers::Protocol as P;
     let mut request = clb::ModifyListener::new(balancer, id);
     let plain = matches!(key.protocol, P::Tcp | P::Udp);
-    request.certificate = settings.tls.as_ref().filter(|_| key.protocol.needs_tls()).and_then(wire::certificate);
+    if let Some(tls) = settings.tls.as_ref().filter(|_| key.protocol.needs_tls()) {
+        (request.certificate, request.multi_cert_info) = wire::certificate(tls);
+    }
     if !key.protocol.has_rules() {
         request.health_check = Some(wire::health(&settings.health, key.protocol));
         request.scheduler = settings.scheduler.map(wire::scheduler);

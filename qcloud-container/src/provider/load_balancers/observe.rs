@@ -3,9 +3,8 @@
 use futures_util::TryStreamExt;
 use qcloud_clb::model as clb;
 
-use super::errors::{Call, provider_error};
 use super::ownership::{self, CLUSTER_TAG, SERVICE_TAG, SERVICE_UID_TAG};
-use super::{ClbLoadBalancers, wire};
+use super::{Regional, wire};
 use crate::kubernetes::Result;
 use crate::kubernetes::load_balancers::{
     Charging, Family, LbState, ListenerState, Owner, Protection, RuleState, Scope, ServiceKey, names,
@@ -16,7 +15,7 @@ pub(super) const MOST_IDS: usize = 20;
 /// The most listeners of DescribeTargets.
 const MOST_LISTENERS: usize = 20;
 
-impl ClbLoadBalancers {
+impl Regional {
     /// All balancers with this cluster's tag, oldest first so that new ones do not shift the pages.
     pub(super) async fn sweep(&self) -> Result<Vec<clb::LoadBalancer>> {
         let request = clb::DescribeLoadBalancers::new()
@@ -24,7 +23,7 @@ impl ClbLoadBalancers {
             .order_type(clb::LoadBalancerOrderType::Ascending)
             .filters([clb::Filter::new(format!("tag:{CLUSTER_TAG}"), [self.cluster.uid.as_str()])]);
         let found = self.clb.describe_load_balancers(request).items().try_collect::<Vec<_>>().await;
-        let mut found = found.map_err(|error| provider_error(Call::Read, error))?;
+        let mut found = found?;
         let mut seen = std::collections::BTreeSet::new();
         found.retain(|balancer| seen.insert(balancer.load_balancer_id.clone()));
         Ok(found)
@@ -37,7 +36,7 @@ impl ClbLoadBalancers {
             clb::Filter::new(format!("tag:{SERVICE_UID_TAG}"), [uid]),
         ]);
         let answer = self.clb.describe_load_balancers(request).await;
-        let mut found = answer.map_err(|error| provider_error(Call::Read, error))?.load_balancer_set;
+        let mut found = answer?.load_balancer_set;
         found.retain(|balancer| ownership::owner(&self.cluster, balancer) == Owner::Service(uid.to_owned()));
         Ok(found)
     }
@@ -47,7 +46,7 @@ impl ClbLoadBalancers {
         for ids in ids.chunks(MOST_IDS) {
             let request = clb::DescribeLoadBalancers::new().load_balancer_ids(ids.iter().cloned()).limit(100);
             let answer = self.clb.describe_load_balancers(request).await;
-            found.extend(answer.map_err(|error| provider_error(Call::Read, error))?.load_balancer_set);
+            found.extend(answer?.load_balancer_set);
         }
         Ok(found)
     }
@@ -79,6 +78,8 @@ impl ClbLoadBalancers {
             state.bandwidth = network.internet_max_bandwidth_out.and_then(|limit| u32::try_from(limit).ok());
         }
         state.pass_to_targets = Some(balancer.load_balancer_pass_to_target);
+        state.network = Some(balancer.vpc_id.clone()).filter(|network| !network.is_empty());
+        state.reaches_other_networks = balancer.snat_pro;
         state.protection = Protection::default();
         state.protection.deletion = Some(balancer.attribute_flags.contains(&clb::AttributeFlag::DeleteProtect));
         state.access.groups = balancer.secure_groups.iter().cloned().collect();
@@ -94,7 +95,7 @@ impl ClbLoadBalancers {
         }
         let id = state.id.as_str();
         let answer = self.clb.describe_listeners(clb::DescribeListeners::new(id)).await;
-        let listeners = answer.map_err(|error| provider_error(Call::Read, error))?.listeners;
+        let listeners = answer?.listeners;
         let own_host = wire::own_host(&state);
         let prefix = names::listener_prefix(&self.cluster, service);
         for listener in &listeners {
@@ -122,7 +123,7 @@ impl ClbLoadBalancers {
         for ids in owned.chunks(MOST_LISTENERS) {
             let request = clb::DescribeTargets::new(id).listener_ids(ids.iter().cloned());
             let answer = self.clb.describe_targets(request).await;
-            backends.extend(answer.map_err(|error| provider_error(Call::Read, error))?.listeners);
+            backends.extend(answer?.listeners);
         }
         for backend in &backends {
             let Some(listener) = state.listeners.iter_mut().find(|listener| listener.id == backend.listener_id) else {

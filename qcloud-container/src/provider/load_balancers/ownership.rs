@@ -15,12 +15,13 @@ pub const SERVICE_TAG: &str = "qcloud-rs-service";
 /// they no longer count.
 pub const RETAINED_PREFIX: &str = "retained-";
 
+/// The tags of everything that is made for a Service.
+pub(super) fn own_tags(cluster: &ClusterIdentity, service: &ServiceKey) -> [(&'static str, String); 3] {
+    [(CLUSTER_TAG, cluster.uid.clone()), (SERVICE_UID_TAG, service.uid.clone()), (SERVICE_TAG, service.to_string())]
+}
+
 pub(super) fn tags(cluster: &ClusterIdentity, want: &LbSpec) -> Vec<TagInfo> {
-    let own = [
-        (CLUSTER_TAG, cluster.uid.clone()),
-        (SERVICE_UID_TAG, want.key.uid.clone()),
-        (SERVICE_TAG, want.key.to_string()),
-    ];
+    let own = own_tags(cluster, &want.key);
     let theirs = want.tags.iter().map(|(name, value)| (name.as_str(), value.clone()));
     own.into_iter()
         .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG].contains(name)))

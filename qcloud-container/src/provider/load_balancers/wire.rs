@@ -94,18 +94,23 @@ pub(super) fn read_health(check: &clb::HealthCheck) -> HealthCheck {
     }
 }
 
-pub(super) fn certificate(tls: &Tls) -> Option<clb::CertificateInput> {
-    let id = tls.certificates.first()?;
-    Some(clb::CertificateInput {
-        ssl_mode: Some(if tls.client_authority.is_some() {
-            clb::SslMode::Mutual
-        } else {
-            clb::SslMode::UNIDIRECTIONAL
-        }),
+fn mode(tls: &Tls) -> clb::SslMode {
+    if tls.client_authority.is_some() { clb::SslMode::Mutual } else { clb::SslMode::UNIDIRECTIONAL }
+}
+
+/// Certificates as requests carry them: one way for one, another for several.
+pub(super) fn certificate(tls: &Tls) -> (Option<clb::CertificateInput>, Option<clb::MultiCertInfo>) {
+    if tls.certificates.len() > 1 {
+        let list = tls.certificates.iter().map(|id| clb::CertInfo::new().cert_id(id.as_str()));
+        return (None, Some(clb::MultiCertInfo::new(mode(tls), list)));
+    }
+    let one = tls.certificates.first().map(|id| clb::CertificateInput {
+        ssl_mode: Some(mode(tls)),
         cert_id: Some(id.clone()),
         cert_ca_id: tls.client_authority.clone(),
         ..clb::CertificateInput::default()
-    })
+    });
+    (one, None)
 }
 
 fn read_certificate(certificate: &clb::CertificateOutput) -> Tls {
@@ -122,7 +127,13 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     }
     settings.session_seconds = listener.session_expire_time.and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
     settings.scheduler = listener.scheduler.as_ref().and_then(read_scheduler);
-    settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
+    if listener.sni_switch == 1 {
+        let of_rule =
+            |rule: &clb::RuleOutput| Some((rule.domain.clone(), read_certificate(rule.certificate.as_ref()?)));
+        settings.tls_by_host = Some(listener.rules.iter().filter_map(of_rule).collect());
+    } else {
+        settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
+    }
     settings.idle_seconds = listener.idle_connect_timeout.and_then(|time| u32::try_from(time).ok());
     settings.reset_on_removal = Some(listener.deregister_target_rst);
     settings
@@ -146,7 +157,10 @@ pub(super) fn read_rule(rule: &clb::RuleOutput, own_host: &str) -> (Rule, Settin
 }
 
 pub(super) fn rule(rule: &Rule, settings: &Settings, own_host: &str) -> clb::RuleInput {
+    let (one, several) = settings.tls_of(&rule.host).map(certificate).unwrap_or_default();
     clb::RuleInput {
+        certificate: one,
+        multi_cert_info: several,
         url: rule.path.clone(),
         domain: Some(if rule.host.is_empty() { own_host.to_owned() } else { rule.host.clone() }),
         session_expire_time: Some(i64::from(settings.session_seconds)),

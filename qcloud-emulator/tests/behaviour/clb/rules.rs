@@ -50,6 +50,49 @@ async fn rules_live_under_their_listener() {
 }
 
 #[tokio::test]
+async fn a_domain_has_its_own_certificate_under_sni() {
+    let client = client();
+    let network = network(&client, 0).await;
+    let balancer = client.balancer(&network.vpc).await;
+    let order = json!({"LoadBalancerId": balancer, "Protocol": "HTTPS", "Ports": [443], "SniSwitch": 1});
+    let listener = text(&client.clb_done("CreateListener", order).await["ListenerIds"][0]);
+    let base = json!({"LoadBalancerId": balancer, "ListenerId": listener});
+    let one = |id: &str| json!({"SSLMode": "UNIDIRECTIONAL", "CertId": id});
+    let given = json!({"Rules": [
+        {"Domain": "a.example", "Url": "/", "Certificate": one("aaaa1111")},
+        {"Domain": "a.example", "Url": "/x"},
+        {"Domain": "b.example", "Url": "/", "Certificate": one("bbbb2222")},
+    ]});
+    client.clb_done("CreateRule", with(base.clone(), &given)).await;
+    let modify = |more: Value| client.clb("ModifyDomainAttributes", with(base.clone(), &more));
+    let several = json!({"SSLMode": "UNIDIRECTIONAL", "CertList": [{"CertId": "cccc3333"}, {"CertId": "dddd4444"}]});
+    let change = json!({"Domain": "a.example", "MultiCertInfo": several, "Http2": true, "NewDomain": "c.example"});
+    modify(change).await.unwrap();
+    client.pass(1);
+    let shown = client.listeners(&balancer).await.remove(0);
+    let rules = shown["Rules"].as_array().unwrap();
+    for rule in rules.iter().filter(|rule| rule["Domain"] == "c.example") {
+        assert_eq!((&rule["Certificate"]["CertId"], &rule["Http2"]), (&json!("cccc3333"), &json!(true)));
+        assert_eq!(rule["Certificate"]["ExtCertIds"], json!(["dddd4444"]));
+    }
+    assert_eq!(rules.iter().filter(|rule| rule["Domain"] == "c.example").count(), 2);
+    assert_eq!(rules[2]["Certificate"]["CertId"], "bbbb2222");
+    let both = json!({"Domain": "c.example", "Certificate": one("x"), "MultiCertInfo": several});
+    assert_eq!(code(modify(both).await), "InvalidParameter");
+    assert_eq!(code(modify(json!({"Domain": "z.example", "Http2": true})).await), "InvalidParameter");
+    let taken = json!({"Domain": "c.example", "NewDomain": "b.example"});
+    assert_eq!(code(modify(taken).await), "InvalidParameterValue.Duplicate");
+    // Without SNI there is one certificate for all.
+    let plain = client.listener(&balancer, "HTTP", 80).await;
+    let base = json!({"LoadBalancerId": balancer, "ListenerId": plain});
+    let rule = json!({"Rules": [{"Domain": "a.example", "Url": "/"}]});
+    client.clb_done("CreateRule", with(base.clone(), &rule)).await;
+    let refused =
+        client.clb("ModifyDomainAttributes", with(base, &json!({"Domain": "a.example", "Certificate": one("x")})));
+    assert_eq!(code(refused.await), "InvalidParameterValue");
+}
+
+#[tokio::test]
 async fn each_mistake_has_its_code() {
     let client = Client::of(builder().quota(Quota::RulesPerListener, 2));
     let network = network(&client, 0).await;
