@@ -40,7 +40,7 @@ async fn snapshots_are_found_by_their_id() {
 
     let request = ListSnapshotsRequest { snapshot_id: target.snapshot_id.clone(), ..ListSnapshotsRequest::default() };
     let found = list(&mut lab, request).await;
-    assert_eq!(found, [target.clone()]);
+    assert_eq!(found, std::slice::from_ref(&target));
     let one = lab.controller.get_snapshot(get(&target.snapshot_id)).await.unwrap().into_inner().snapshot.unwrap();
     assert_eq!(one, target);
     check(&one);
@@ -62,7 +62,7 @@ async fn snapshots_are_found_by_their_volume() {
     taken(&mut lab, "after").await;
     let of =
         |volume: &str| ListSnapshotsRequest { source_volume_id: volume.to_owned(), ..ListSnapshotsRequest::default() };
-    assert_eq!(list(&mut lab, of(&target.source_volume_id)).await, [target.clone()]);
+    assert_eq!(list(&mut lab, of(&target.source_volume_id)).await, std::slice::from_ref(&target));
     for unknown in [NO_DISK, "none-exist-id"] {
         assert_eq!(list(&mut lab, of(unknown)).await, []);
     }
@@ -85,7 +85,7 @@ async fn a_list_has_new_snapshots_and_no_deleted_ones() {
     let all = ListSnapshotsRequest::default();
     assert_eq!(list(&mut lab, all.clone()).await, []);
     let snapshot = taken(&mut lab, "listed").await;
-    assert_eq!(list(&mut lab, all.clone()).await, [snapshot.clone()]);
+    assert_eq!(list(&mut lab, all.clone()).await, std::slice::from_ref(&snapshot));
     lab.controller.delete_snapshot(delete(&snapshot.snapshot_id)).await.unwrap();
     assert_eq!(list(&mut lab, all).await, []);
 }
