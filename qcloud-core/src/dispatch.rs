@@ -172,11 +172,11 @@ impl Run<'_> {
             if within(clock, self.remaining(), turn).await.is_none() {
                 return Err(self.out_of_time("while it waited for its turn under the rate limit"));
             }
-            crate::telemetry::limiter_wait(
-                self.outgoing.service.name,
-                &self.outgoing.action,
-                clock.elapsed().saturating_sub(asked),
-            );
+            let waited = clock.elapsed().saturating_sub(asked);
+            crate::telemetry::limiter_wait(self.outgoing.service.name, &self.outgoing.action, waited);
+            for interceptor in &shared.interceptors {
+                interceptor.after_turn(self.outgoing.service.name, &self.outgoing.action, waited);
+            }
         }
         let limit = self.remaining().min(shared.timeouts.attempt);
         if limit.is_zero() {

@@ -24,8 +24,13 @@ pub struct Attempt<'a> {
 
 /// Code that runs around each attempt, in the order of configuration: to add headers, to count, to audit.
 ///
-/// Both methods run on the calling task and must not block.
+/// All methods run on the calling task and must not block.
 pub trait Interceptor: fmt::Debug + Send + Sync {
+    /// After a try had its turn under the rate limits, if there are any, for which it waited this long.
+    fn after_turn(&self, service: &str, action: &str, waited: Duration) {
+        let _ = (service, action, waited);
+    }
+
     /// Before signing. Headers can be added; `Host`, `Content-Type`, the `X-TC-*` headers and the body are the SDK's.
     fn before_attempt(&self, attempt: &Attempt<'_>, request: &mut HttpRequest) {
         let _ = (attempt, request);
