@@ -19,7 +19,9 @@ impl From<&Node> for NodeRef {
             .filter(|address| address.kind == AddressKind::Internal)
             .map(|address| address.address)
             .collect();
-        reference.addresses.extend(provided(node).filter(|given| !reference.addresses.contains(given)));
+        let mut provided = provided(node);
+        provided.retain(|given| !reference.addresses.contains(given));
+        reference.addresses.append(&mut provided);
         reference
     }
 }
@@ -34,14 +36,16 @@ impl From<&Node> for NodeRecord {
             labels: node.metadata.labels.clone().unwrap_or_default(),
             taints: taints.map(|taint| taint.key.clone()).collect(),
             addresses: addresses(node),
-            provided_address: provided(node),
+            provided_addresses: provided(node),
             ready: conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
         }
     }
 }
 
-fn provided(node: &Node) -> Option<IpAddr> {
-    node.metadata.annotations.as_ref()?.get(PROVIDED_ADDRESS)?.parse().ok()
+/// One address, or one of each family.
+fn provided(node: &Node) -> Vec<IpAddr> {
+    let given = node.metadata.annotations.as_ref().and_then(|annotations| annotations.get(PROVIDED_ADDRESS));
+    given.into_iter().flat_map(|given| given.split(',')).filter_map(|address| address.trim().parse().ok()).collect()
 }
 
 fn addresses(node: &Node) -> Vec<NodeAddress> {
@@ -66,7 +70,7 @@ mod tests {
             "metadata": {
                 "name": "n-1",
                 "labels": {"a": "b"},
-                "annotations": {PROVIDED_ADDRESS: "10.0.0.9"},
+                "annotations": {PROVIDED_ADDRESS: "10.0.0.9,fd00::9"},
             },
             "spec": {
                 "providerID": "qcloud:///100003/ins-1a2b3c4d",
@@ -89,7 +93,7 @@ mod tests {
         let reference = NodeRef::from(&node());
         assert_eq!(reference.name, "n-1");
         assert_eq!(reference.provider_id.as_deref(), Some("qcloud:///100003/ins-1a2b3c4d"));
-        let expected: Vec<IpAddr> = vec!["10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap()];
+        let expected = ["10.0.0.1", "10.0.0.9", "fd00::9"].map(|address| address.parse::<IpAddr>().unwrap());
         assert_eq!(reference.addresses, expected);
         assert_eq!(NodeRef::from(&Node::default()), NodeRef::new(""));
     }
@@ -99,6 +103,7 @@ mod tests {
         let record = NodeRecord::from(&node());
         assert!(record.ready && record.taints.contains("t"));
         assert_eq!(record.addresses.len(), 2);
-        assert_eq!(record.provided_address, Some("10.0.0.9".parse().unwrap()));
+        let expected = ["10.0.0.9", "fd00::9"].map(|address| address.parse::<IpAddr>().unwrap());
+        assert_eq!(record.provided_addresses, expected);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Instance, Lookup, NodeAddress};
+use super::{AddressKind, Instance, Lookup, NodeAddress};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// The taint of a node that no cloud controller has seen yet.
@@ -24,8 +24,8 @@ pub struct NodeRecord {
     pub taints: BTreeSet<String>,
     /// Internal and external addresses of the status.
     pub addresses: Vec<NodeAddress>,
-    /// The annotation `alpha.kubernetes.io/provided-node-ip`.
-    pub provided_address: Option<IpAddr>,
+    /// The annotation `alpha.kubernetes.io/provided-node-ip`: the addresses that the kubelet was told to use.
+    pub provided_addresses: Vec<IpAddr>,
     /// Whether the node says that it is ready.
     pub ready: bool,
 }
@@ -79,19 +79,29 @@ pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> 
         }
         return Ok(ops);
     }
-    if let Some(given) = node.provided_address
-        && !instance.addresses.iter().any(|address| address.address == given)
-    {
-        let message = format!("the kubelet was given the address {given}, which the machine {} lacks", instance.id);
-        return Err(ProviderError::new(ErrorKind::Conflict, message));
-    }
+    let addresses = chosen(&instance, &node.provided_addresses)?;
     if node.taints.contains(UNINITIALIZED_TAINT) {
         ops.extend(initialize(node, &instance));
     }
-    if node.addresses != instance.addresses {
-        ops.push(NodeOp::SetAddresses(instance.addresses));
+    if node.addresses != addresses {
+        ops.push(NodeOp::SetAddresses(addresses));
     }
     Ok(ops)
+}
+
+/// The addresses that the node is to have: those that its kubelet was told to use displace others of their kind.
+fn chosen(instance: &Instance, provided: &[IpAddr]) -> Result<Vec<NodeAddress>> {
+    let mut chosen = Vec::with_capacity(instance.addresses.len());
+    for given in provided {
+        let Some(address) = instance.addresses.iter().find(|address| address.address == *given) else {
+            let message = format!("the kubelet was given the address {given}, which the machine {} lacks", instance.id);
+            return Err(ProviderError::new(ErrorKind::Conflict, message));
+        };
+        chosen.push(*address);
+    }
+    let kinds: BTreeSet<AddressKind> = chosen.iter().map(|address| address.kind).collect();
+    chosen.extend(instance.addresses.iter().filter(|address| !kinds.contains(&address.kind)));
+    Ok(chosen)
 }
 
 fn initialize(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
@@ -128,7 +138,7 @@ fn initialize(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubernetes::instances::{Absence, AddressKind, InstanceState};
+    use crate::kubernetes::instances::{Absence, InstanceState};
     use proptest::prelude::*;
 
     fn instance(state: InstanceState) -> Instance {
@@ -187,9 +197,24 @@ mod tests {
 
     #[test]
     fn an_address_that_the_machine_lacks_is_refused() {
-        let node = NodeRecord { provided_address: Some("10.9.9.9".parse().unwrap()), ..NodeRecord::default() };
+        let node = NodeRecord { provided_addresses: vec!["10.9.9.9".parse().unwrap()], ..NodeRecord::default() };
         let error = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn an_address_that_was_asked_for_displaces_others_of_its_kind() {
+        let mut machine = instance(InstanceState::Running);
+        for (kind, address) in [(AddressKind::Internal, "10.0.0.2"), (AddressKind::External, "1.2.3.4")] {
+            machine.addresses.push(NodeAddress { kind, address: address.parse().unwrap() });
+        }
+        let mut node = NodeRecord { provided_addresses: vec!["10.0.0.2".parse().unwrap()], ..NodeRecord::default() };
+        let ops = plan(&node, Lookup::Found(machine.clone())).unwrap();
+        let [NodeOp::SetAddresses(addresses)] = &ops[..] else { panic!("{ops:?}") };
+        let shown: Vec<String> = addresses.iter().map(|address| address.address.to_string()).collect();
+        assert_eq!(shown, ["10.0.0.2", "1.2.3.4"]);
+        node.addresses.clone_from(addresses);
+        assert_eq!(plan(&node, Lookup::Found(machine)).unwrap(), []);
     }
 
     proptest! {

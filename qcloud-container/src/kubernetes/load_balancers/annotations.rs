@@ -23,7 +23,8 @@ macro_rules! annotations {
 annotations! {
     /// The id of the balancer in use. Written by the controller.
     RECORDED_ID = "service.kubernetes.io/loadbalance-id";
-    /// The fingerprint of the specification that the balancer was last brought to. Written by the controller.
+    /// The fingerprint of the specification and targets that the balancer is known to have, for as long as a controller
+    /// serves the Service. Written by the controller.
     RECORDED_FINGERPRINT = "qcloud-rs.io/applied";
     /// The IPv6 address of a NAT64 balancer. Written by TKE's controller; not read.
     NAT_IPV6 = "service.kubernetes.io/loadbalance-nat-ipv6";
@@ -97,7 +98,6 @@ annotations! {
 
     /// Networks to admit, when `spec.loadBalancerSourceRanges` is empty. Of Kubernetes itself.
     SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";
-
     /// Where traffic goes: `node-port` (the default), `vip`, or `direct`.
     MODE = "qcloud-rs.io/mode";
     /// What the status says of the address: `VIP` or `Proxy`.

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ use super::state::{LbState, LbStatus, ListenerState, Owner};
 use super::targets::TargetSet;
 use super::{DeletePolicy, LbRef, LoadBalancers};
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
+
+/// The addresses before the first ones that are given out.
+const FIRST_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+const FIRST_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0);
 
 /// Load balancers that exist in memory only: the reference for what the trait means, and a stand-in for tests.
 ///
@@ -56,12 +60,12 @@ impl InMemoryLoadBalancers {
 
     /// Lets everything that is being made become ready.
     pub fn settle(&self) {
-        for (number, record) in (1..).zip(self.cloud().balancers.values_mut()) {
+        for (number, record) in (1_u32..).zip(self.cloud().balancers.values_mut()) {
             record.state.ready = true;
             if record.state.addresses.is_empty() {
                 record.state.addresses.push(match record.state.family {
-                    Family::V4 => IpAddr::V4(Ipv4Addr::new(203, 0, 113, number)),
-                    Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number))),
+                    Family::V4 => Ipv4Addr::from(FIRST_V4.to_bits().wrapping_add(number)).into(),
+                    Family::V6 => Ipv6Addr::from(FIRST_V6.to_bits().wrapping_add(number.into())).into(),
                 });
             }
         }

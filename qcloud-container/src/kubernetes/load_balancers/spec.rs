@@ -250,7 +250,8 @@ impl LbSpec {
         }
     }
 
-    /// A short text that changes whenever the specification or its targets do.
+    /// A short text that changes whenever the specification or its targets do: one part for the specification, a dot, and
+    /// the [fingerprint of the targets](TargetSet::fingerprint).
     ///
     /// A controller keeps it on the Service for the next process, see
     /// [`recorded_fingerprint`](Self::recorded_fingerprint). Another version of this library may give another text for
@@ -258,7 +259,9 @@ impl LbSpec {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         // What an earlier pass recorded is no wish.
-        let wish = Self { recorded_id: None, recorded_fingerprint: None, ..self.clone() };
-        hex::encode(Sha256::digest(format!("{wish:?}"))).chars().take(32).collect()
+        let wish =
+            Self { recorded_id: None, recorded_fingerprint: None, targets: TargetSet::default(), ..self.clone() };
+        let wish: String = hex::encode(Sha256::digest(format!("{wish:?}"))).chars().take(32).collect();
+        format!("{wish}.{}", self.targets.fingerprint())
     }
 }

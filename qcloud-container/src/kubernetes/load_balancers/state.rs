@@ -187,7 +187,8 @@ pub enum Ingress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LbStatus {
-    /// Its id, to be recorded on the Service under [`RECORDED_ID`](super::annotations::RECORDED_ID).
+    /// Its id, to be recorded on the Service under [`RECORDED_ID`](super::annotations::RECORDED_ID) once there is no
+    /// [`again_after`](Self::again_after): until then, what is recorded may lead to a balancer that is to be given up.
     pub id: String,
     /// For `status.loadBalancer.ingress`.
     pub ingress: Vec<Ingress>,

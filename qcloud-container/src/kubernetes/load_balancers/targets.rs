@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
+
 use super::endpoints::{Endpoint, Node};
 use super::limits::LbLimits;
 use super::listener::{ListenerKey, ListenerSpec, Transport};
@@ -70,6 +72,12 @@ impl TargetSet {
         self.listeners.keys().copied()
     }
 
+    /// A short text that changes whenever the targets do. Another version of this library may give another one.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex::encode(Sha256::digest(format!("{self:?}"))).chars().take(32).collect()
+    }
+
     /// Chooses the targets of a balancer.
     ///
     /// `endpoints` is `None` when the controller does not watch EndpointSlices; then local traffic goes to all nodes
@@ -80,15 +88,23 @@ impl TargetSet {
     /// [`ErrorKind::Conflict`] when something that the choice needs is not there yet: the caller comes back.
     pub fn select(spec: &LbSpec, nodes: &[Node], endpoints: Option<&[Endpoint]>, limits: &LbLimits) -> Result<Self> {
         let mut set = Self::default();
+        let nodes = candidates(spec, nodes);
+        // Which nodes serve the whole cluster is the same for all ports; where the pods are is not.
+        let pods_by_port = endpoints.filter(|_| spec.local_traffic);
+        let same = pods_by_port.is_none() && spec.mode != Mode::Direct;
+        let chosen = if same { few(spec, &nodes, limits) } else { Vec::new() };
+        let unknown = || ProviderError::new(ErrorKind::Conflict, "the endpoints of the Service are not known");
         for listener in &spec.listeners {
-            let targets = match spec.mode {
-                Mode::Direct => {
-                    let endpoints = endpoints.ok_or_else(|| {
-                        ProviderError::new(ErrorKind::Conflict, "the endpoints of the Service are not known")
-                    })?;
-                    pods(spec, listener, endpoints, limits)?
+            let targets = match (spec.mode, pods_by_port) {
+                (Mode::Direct, _) => pods(spec, listener, endpoints.ok_or_else(unknown)?, limits)?,
+                (_, None) if spec.local_traffic && spec.nodes.with_pods_only => return Err(unknown()),
+                (_, None) => machines(spec, listener, &chosen, None)?,
+                (_, Some(endpoints)) => {
+                    let pods = pods_by_node(endpoints, &listener.port_name);
+                    let with_pods = nodes.iter().copied().filter(|node| pods.contains_key(node.name.as_str()));
+                    let chosen = few(spec, &with_pods.collect::<Vec<_>>(), limits);
+                    machines(spec, listener, &chosen, Some(&pods))?
                 }
-                Mode::NodePort | Mode::Vip => machines(spec, listener, nodes, endpoints, limits)?,
             };
             set.listeners.insert(listener.key, targets);
         }
@@ -136,12 +152,31 @@ fn pods(
     Ok(targets)
 }
 
+/// The nodes that may be targets.
+fn candidates<'n>(spec: &LbSpec, nodes: &'n [Node]) -> Vec<&'n Node> {
+    let selector = spec.nodes.selector.as_ref();
+    nodes
+        .iter()
+        .filter(|node| node.eligible && selector.is_none_or(|selector| selector.matches(&node.labels)))
+        .filter(|node| host_of(node, spec).is_some())
+        .collect()
+}
+
+/// As many of them as can be.
+fn few<'n>(spec: &LbSpec, candidates: &[&'n Node], limits: &LbLimits) -> Vec<&'n Node> {
+    let most = match spec.nodes.most {
+        0 if spec.local_traffic => limits.targets_per_listener,
+        0 => USUAL_NODES,
+        most => most,
+    };
+    subset(&spec.key, candidates, most.min(limits.targets_per_listener))
+}
+
 fn machines(
     spec: &LbSpec,
     listener: &ListenerSpec,
-    nodes: &[Node],
-    endpoints: Option<&[Endpoint]>,
-    limits: &LbLimits,
+    nodes: &[&Node],
+    pods: Option<&BTreeMap<&str, usize>>,
 ) -> Result<BTreeMap<Target, u16>> {
     let port = if spec.mode == Mode::Vip {
         listener.key.port
@@ -150,37 +185,13 @@ fn machines(
             ProviderError::new(ErrorKind::Conflict, format!("port {} has no node port yet", listener.key))
         })?
     };
-    let choice = &spec.nodes;
-    let mut candidates: Vec<&Node> = nodes
-        .iter()
-        .filter(|node| node.eligible && choice.selector.as_ref().is_none_or(|selector| selector.matches(&node.labels)))
-        .filter(|node| host_of(node, spec).is_some())
-        .collect();
-
-    if spec.local_traffic && choice.with_pods_only && endpoints.is_none() {
-        return Err(ProviderError::new(ErrorKind::Conflict, "the endpoints of the Service are not known"));
-    }
-    let pods = endpoints.filter(|_| spec.local_traffic).map(|endpoints| pods_by_node(endpoints, &listener.port_name));
-    if let Some(pods) = &pods {
-        candidates.retain(|node| pods.contains_key(node.name.as_str()));
-    }
-    let most = match choice.most {
-        0 if spec.local_traffic => limits.targets_per_listener,
-        0 => USUAL_NODES,
-        most => most,
-    };
-    let candidates = subset(&spec.key, &candidates, most.min(limits.targets_per_listener));
-
-    let weight_of = |node: &Node| match &pods {
-        Some(pods) if choice.weight_by_pods => pods
+    let weight_of = |node: &Node| match pods {
+        Some(pods) if spec.nodes.weight_by_pods => pods
             .get(node.name.as_str())
             .map_or(0, |&count| u16::try_from(count).unwrap_or(MOST_WEIGHT).min(MOST_WEIGHT)),
-        _ => choice.weights.default.unwrap_or(USUAL_WEIGHT).min(MOST_WEIGHT),
+        _ => spec.nodes.weights.default.unwrap_or(USUAL_WEIGHT).min(MOST_WEIGHT),
     };
-    Ok(candidates
-        .into_iter()
-        .filter_map(|node| Some((Target { host: host_of(node, spec)?, port }, weight_of(node))))
-        .collect())
+    Ok(nodes.iter().filter_map(|node| Some((Target { host: host_of(node, spec)?, port }, weight_of(node)))).collect())
 }
 
 /// How many pods serve on each node: the ready ones, or those that still serve while they end when there are no others.

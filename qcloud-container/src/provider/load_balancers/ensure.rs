@@ -205,6 +205,14 @@ impl Regional {
                     }
                     return Err(error);
                 }
+                Err(error) if error.kind() == ErrorKind::NotFound && known.changing => {
+                    // A listener can be used only when the task that makes it has ended. That is waited for once.
+                    known.changing = false;
+                    self.cache.put(&of.service.uid, known.clone());
+                    return Err(
+                        ProviderError::pending(format!("the balancer {id} is being changed"), SOON).with_source(error)
+                    );
+                }
                 // What is not there any more, and what is there by now: a process before may have had it under way.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
                     return Err(gone(id, &error));
