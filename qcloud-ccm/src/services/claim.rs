@@ -1,0 +1,140 @@
+//! Which Services are this controller's, and what it owes them.
+
+use k8s_openapi::api::core::v1::Service;
+use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, ServiceKey, annotations};
+
+/// Keeps a Service from going before its balancer has gone.
+pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
+
+/// What is to be done for a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nothing: it wants no balancer, or that of someone else.
+    Nothing,
+    /// It is to have a balancer.
+    Balancer,
+    /// It no longer wants the balancer that it has from this controller.
+    Release,
+}
+
+impl Claim {
+    /// What a Service wants of a controller that serves this class.
+    ///
+    /// The finalizer is the same for all controllers of balancers. Whose it is tells the annotation
+    /// [`RECORDED_FINGERPRINT`](annotations::RECORDED_FINGERPRINT), and without that the class; a Service that is no balancer has no class.
+    pub(super) fn of(service: &Service, class: Option<&str>) -> Self {
+        let spec = service.spec.as_ref();
+        let wants = spec.is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"));
+        let same_class = spec.and_then(|spec| spec.load_balancer_class.as_deref()) == class;
+        let held =
+            has_finalizer(service) && (same_class || annotation(service, annotations::RECORDED_FINGERPRINT).is_some());
+        if service.metadata.deletion_timestamp.is_some() {
+            // Also when it is to be skipped: nobody else would let it go.
+            return if held { Self::Release } else { Self::Nothing };
+        }
+        match annotation(service, annotations::CONTROL_MODE).map(str::trim) {
+            Some("skip") => Self::Nothing,
+            _ if wants && same_class => Self::Balancer,
+            _ if held => Self::Release,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+pub(super) fn has_finalizer(service: &Service) -> bool {
+    service.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+pub(super) fn annotation<'s>(service: &'s Service, name: &str) -> Option<&'s str> {
+    service.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+/// The balancer of a Service, readable also where its other annotations make no sense.
+pub(super) fn balancer(service: &Service) -> LbRef {
+    let meta = &service.metadata;
+    let text = |name| annotation(service, name).map(str::trim).filter(|id| !id.is_empty());
+    let mut of = LbRef::new(ServiceKey::new(
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+        meta.uid.as_deref().unwrap_or_default(),
+    ));
+    if let Some(id) = text(annotations::EXISTING_ID) {
+        of = of.with_existing(id);
+    }
+    if let Some(id) = text(annotations::RECORDED_ID) {
+        of = of.with_recorded(id);
+    }
+    of
+}
+
+/// What becomes of the balancer when the Service gives it up. When in doubt it stays: that can be mended.
+pub(super) fn policy(service: &Service) -> DeletePolicy {
+    match annotation(service, annotations::RETAIN).map(str::trim) {
+        None | Some("" | "false") => DeletePolicy::Delete,
+        Some(_) => DeletePolicy::Retain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn claim(metadata: Value, spec: Value, class: Option<&str>) -> Claim {
+        let service: Service = serde_json::from_value(json!({ "metadata": metadata, "spec": spec })).unwrap();
+        Claim::of(&service, class)
+    }
+
+    #[test]
+    fn a_balancer_is_for_services_of_the_type_and_class() {
+        let balancer = json!({ "type": "LoadBalancer" });
+        let of_class = json!({ "type": "LoadBalancer", "loadBalancerClass": "qcloud" });
+        assert_eq!(claim(json!({}), balancer.clone(), None), Claim::Balancer);
+        assert_eq!(claim(json!({}), balancer, Some("qcloud")), Claim::Nothing);
+        assert_eq!(claim(json!({}), of_class.clone(), Some("qcloud")), Claim::Balancer);
+        assert_eq!(claim(json!({}), of_class, None), Claim::Nothing);
+        assert_eq!(claim(json!({}), json!({ "type": "ClusterIP" }), None), Claim::Nothing);
+    }
+
+    #[test]
+    fn what_was_given_is_taken_back() {
+        let held =
+            json!({ "finalizers": [FINALIZER], "annotations": { annotations::RECORDED_FINGERPRINT: "changing" } });
+        let plain = json!({ "type": "ClusterIP" });
+        assert_eq!(claim(held.clone(), plain.clone(), None), Claim::Release);
+        assert_eq!(claim(held.clone(), plain.clone(), Some("qcloud")), Claim::Release);
+        let other = json!({ "type": "LoadBalancer", "loadBalancerClass": "other" });
+        assert_eq!(claim(held, other.clone(), None), Claim::Release);
+        // The finalizer of another controller is not ours to remove.
+        let foreign = json!({ "finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z" });
+        assert_eq!(claim(foreign.clone(), other, None), Claim::Nothing);
+        assert_eq!(claim(foreign.clone(), plain.clone(), Some("qcloud")), Claim::Nothing);
+        // Without a class it is that of the controller before this one.
+        assert_eq!(claim(foreign, plain, None), Claim::Release);
+    }
+
+    #[test]
+    fn a_skipped_service_is_left_alone_until_it_is_deleted() {
+        let skipped = json!({
+            "finalizers": [FINALIZER],
+            "annotations": { annotations::CONTROL_MODE: "skip", annotations::RECORDED_FINGERPRINT: "a.b" },
+        });
+        assert_eq!(claim(skipped.clone(), json!({ "type": "LoadBalancer" }), None), Claim::Nothing);
+        assert_eq!(claim(skipped.clone(), json!({ "type": "ClusterIP" }), None), Claim::Nothing);
+        let mut going = skipped;
+        going["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(claim(going, json!({ "type": "LoadBalancer" }), None), Claim::Release);
+    }
+
+    #[test]
+    fn a_doubtful_wish_to_keep_the_balancer_keeps_it() {
+        let of = |value: &str| {
+            let service = json!({ "metadata": { "annotations": { annotations::RETAIN: value } } });
+            policy(&serde_json::from_value(service).unwrap())
+        };
+        assert_eq!(of("true"), DeletePolicy::Retain);
+        assert_eq!(of("True"), DeletePolicy::Retain);
+        assert_eq!(of("false"), DeletePolicy::Delete);
+        assert_eq!(policy(&Service::default()), DeletePolicy::Delete);
+    }
+}

@@ -1,0 +1,240 @@
+//! The whole way: a Service, this controller, the CLB adapter, and an emulator whose data path tells where packets go.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use qcloud_container::kubernetes::ClusterIdentity;
+use qcloud_container::kubernetes::load_balancers::annotations;
+use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
+use qcloud_core::clock::Clock;
+use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+use qcloud_core::{Client, Config, Raw, Service};
+use qcloud_emulator::Emulator;
+use serde_json::{Value, json};
+
+use crate::cloud::CLUSTER;
+use crate::lab::{Lab, service};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+struct Wire(Emulator);
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        async { Ok(self.0.handle(request).await) }.boxed()
+    }
+}
+
+/// The emulator's time, with the runtime's way of waiting.
+#[derive(Debug)]
+struct EmulatedClock(qcloud_emulator::Clock);
+
+impl Clock for EmulatedClock {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+    fn elapsed(&self) -> Duration {
+        self.0.now().duration_since(UNIX_EPOCH).unwrap()
+    }
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(duration).boxed()
+    }
+}
+
+struct Site {
+    lab: Lab,
+    emulator: Emulator,
+    config: Config,
+    vpc: String,
+    machines: Vec<String>,
+}
+
+impl Site {
+    /// A network with three machines, which are the cluster's nodes, and the controller on it.
+    async fn new() -> Self {
+        let start = UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        let clock = qcloud_emulator::Clock::starting_at(start);
+        let emulator = Emulator::builder().clock(clock.clone()).check_responses(true).build().unwrap();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SECOND / 10).await;
+                clock.advance(SECOND / 10);
+            }
+        });
+        let config = Config::builder()
+            .region(emulator.region())
+            .static_credentials(emulator.secret_id(), emulator.secret_key())
+            .transport(Wire(emulator.clone()))
+            .clock(EmulatedClock(emulator.clock().clone()))
+            .build()
+            .unwrap();
+        let mut site = Self { lab: Lab::empty(), emulator, config, vpc: String::new(), machines: Vec::new() };
+        let made = site.call("vpc", "CreateVpc", json!({ "VpcName": "net", "CidrBlock": "10.0.0.0/16" })).await;
+        site.vpc = made["Vpc"]["VpcId"].as_str().unwrap().to_owned();
+        let subnet =
+            json!({ "VpcId": site.vpc, "SubnetName": "s", "Zone": "ap-guangzhou-3", "CidrBlock": "10.0.1.0/24" });
+        let subnet = site.call("vpc", "CreateSubnet", subnet).await["Subnet"]["SubnetId"].clone();
+        let machines = json!({
+            "Placement": { "Zone": "ap-guangzhou-3" }, "ImageId": "img-487zeit5", "InstanceCount": 3,
+            "VirtualPrivateCloud": { "VpcId": site.vpc, "SubnetId": subnet },
+        });
+        let made = site.call("cvm", "RunInstances", machines).await;
+        site.machines = made["InstanceIdSet"].as_array().unwrap().iter().map(text).collect();
+        site.lab.pass(10 * SECOND).await;
+        for n in 0..3 {
+            site.join(n);
+        }
+        site.start();
+        site
+    }
+
+    fn start(&mut self) {
+        let cluster = ClusterIdentity::new(CLUSTER, "test");
+        let balancers = ClbLoadBalancers::new(&self.config, cluster, ClbOptions::new(self.vpc.as_str()));
+        self.lab.start_on(Arc::new(balancers));
+    }
+
+    /// A machine becomes a node.
+    fn join(&self, n: usize) {
+        self.lab.put(json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": { "name": format!("node-{n}") },
+            "spec": { "providerID": format!("qcloud:///100003/{}", self.machines[n]) },
+        }));
+    }
+
+    async fn call(&self, service: &'static str, action: &str, parameters: Value) -> Value {
+        let version = if service == "clb" { "2018-03-17" } else { "2017-03-12" };
+        Client::new(&self.config, Service::new(service, version)).call(Raw::new(action, parameters)).await.unwrap()
+    }
+
+    /// The machines, with their ports, that connections to a Service reach.
+    fn reached(&self, service: &str, port: u16) -> Vec<(usize, u16)> {
+        let address = self.lab.addresses(service).into_iter().next().unwrap_or_default();
+        let traffic = self.emulator.load_balancing(self.emulator.region());
+        let reached = traffic.reached_by_connection(&address, port, "TCP");
+        let mut machines: Vec<(usize, u16)> = reached
+            .iter()
+            .map(|target| {
+                let id = target.instance_id.as_ref().unwrap();
+                (self.machines.iter().position(|machine| machine == id).unwrap(), target.port)
+            })
+            .collect();
+        machines.sort_unstable();
+        machines
+    }
+
+    /// The node port of a Service's first port.
+    fn node_port(&self, service: &str) -> u16 {
+        let shown = self.lab.shown(service).unwrap();
+        u16::try_from(shown["spec"]["ports"][0]["nodePort"].as_u64().unwrap()).unwrap()
+    }
+
+    async fn balancers(&self) -> usize {
+        let shown = self.call("clb", "DescribeLoadBalancers", json!({})).await;
+        usize::try_from(shown["TotalCount"].as_u64().unwrap()).unwrap()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_to_a_service_reach_its_nodes() {
+    let mut site = Site::new().await;
+    site.emulator.calls().clear();
+    site.lab.service("web", &[80]);
+    site.lab.served("web").await;
+    assert!(site.emulator.calls().total() <= 7, "{:?}", site.emulator.calls().counts());
+    let port = site.node_port("web");
+    assert_eq!(site.reached("web", 80), [(0, port), (1, port), (2, port)]);
+    assert_eq!(site.reached("web", 81), []);
+
+    // A steady Service costs nothing, of this process and of the next.
+    site.emulator.calls().clear();
+    site.lab.pass(5 * MINUTE).await;
+    site.start();
+    site.lab.pass(5 * MINUTE).await;
+    assert_eq!(site.emulator.calls().total(), 0, "{:?}", site.emulator.calls().counts());
+
+    // A node goes.
+    site.lab.server.delete("v1", "Node", "", "node-1");
+    site.lab.pass(MINUTE).await;
+    assert_eq!(site.reached("web", 80), [(0, port), (2, port)]);
+    let counts = site.emulator.calls().counts();
+    assert_eq!(counts.get("BatchDeregisterTargets"), Some(&1), "{counts:?}");
+    assert_eq!(counts.keys().filter(|action| !action.starts_with("Describe")).count(), 1, "{counts:?}");
+
+    // The Service moves to another port.
+    site.lab.edit_service("web", |service| service["spec"]["ports"][0]["port"] = json!(8080));
+    site.lab.pass(MINUTE).await;
+    site.lab.served("web").await;
+    let port = site.node_port("web");
+    assert_eq!((site.reached("web", 8080), site.reached("web", 80)), (vec![(0, port), (2, port)], vec![]));
+
+    site.lab.delete("web");
+    site.lab.until("gone", async || site.lab.shown("web").is_none()).await;
+    assert_eq!(site.balancers().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_balancer_that_someone_deleted_serves_again() {
+    let site = Site::new().await;
+    site.lab.service("web", &[80]);
+    site.lab.served("web").await;
+    let gone = json!({ "LoadBalancerIds": [site.lab.recorded("web")], "ForceDelete": true });
+    site.call("clb", "DeleteLoadBalancer", gone).await;
+    site.lab.pass(MINUTE).await;
+    assert!(site.reached("web", 80).is_empty());
+    site.lab.pass(30 * MINUTE).await;
+    site.lab.served("web").await;
+    assert_eq!((site.reached("web", 80).len(), site.balancers().await), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_cloud_is_told_in_its_words() {
+    let site = Site::new().await;
+    let mut wrong = service("web", &[80]);
+    wrong["metadata"]["annotations"] = json!({ annotations::INTERNAL_SUBNET: "subnet-nosuch12" });
+    site.lab.put(wrong);
+    site.lab.pass(MINUTE).await;
+    let events = site.lab.events("web");
+    let (_, note, count) = events.iter().find(|(reason, _, _)| reason == "SyncLoadBalancerFailed").unwrap();
+    assert!(note.contains("CreateLoadBalancer") && note.contains("request id"), "{note}");
+    assert!(*count <= 3, "{events:?}");
+    assert_eq!(note.matches("request id").count(), 1, "{note}");
+    site.lab.edit_service("web", |service| {
+        service["metadata"]["annotations"].as_object_mut().unwrap().remove(annotations::INTERNAL_SUBNET);
+    });
+    site.lab.served("web").await;
+    assert_eq!(site.reached("web", 80).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_services_start_together_within_the_budget() {
+    let site = Site::new().await;
+    site.emulator.calls().clear();
+    const SERVICES: usize = 100;
+    for n in 0..SERVICES {
+        site.lab.service(&format!("web-{n}"), &[80, 443]);
+    }
+    site.lab.until("all served", async || (0..SERVICES).all(|n| site.lab.is_marked(&format!("web-{n}")))).await;
+    let counts = site.emulator.calls().counts();
+    for action in ["CreateLoadBalancer", "CreateListener", "BatchRegisterTargets"] {
+        assert_eq!(counts.get(action), Some(&SERVICES), "{counts:?}");
+    }
+    assert!(site.emulator.calls().total() <= 5 * SERVICES, "{counts:?}");
+    for n in 0..SERVICES {
+        assert_eq!(site.reached(&format!("web-{n}"), 443).len(), 3);
+    }
+}
