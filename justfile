@@ -50,8 +50,16 @@ package:
     cargo package --allow-dirty --workspace --exclude benches --exclude codegen --exclude conformance --exclude examples
 
 # The official Python SDK, tccli and the Node SDK against the emulator.
-python-sdk:
+official-clients:
     bash qcloud-emulator/tests/official_clients/run.sh
+
+# The examples, and the programs on the emulator.
+examples:
+    cargo run --example tour
+    cargo run --example provider
+    cargo run --example provider -- --cloud memory
+    cargo run -p qcloud-ccm -- --emulator --demo
+    cargo run -p qcloud-csi -- --emulator --demo
 
 # The benchmarks; results and how to read them are in benches/README.md.
 bench:
