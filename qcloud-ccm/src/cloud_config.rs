@@ -17,9 +17,10 @@ use std::path::Path;
 
 use ipnet::IpNet;
 use qcloud_container::provider::load_balancers::ClbOptions;
+use qcloud_container::provider::rate_limits;
 use qcloud_container::provider::routes::RouteTables;
 use qcloud_core::environment::Environment;
-use qcloud_core::{Config, Endpoint, RateLimits, Secret};
+use qcloud_core::{Config, Endpoint, Secret};
 use serde::Deserialize;
 
 use crate::metrics::Metrics;
@@ -221,12 +222,7 @@ impl CloudConfig {
     /// # Errors
     /// When something makes no sense.
     pub async fn sdk(&self, metrics: &Metrics) -> Result<Config, CloudConfigError> {
-        let limits = RateLimits::new()
-            .with_rates(qcloud_cvm::RATES)
-            .with_rates(qcloud_vpc::RATES)
-            .with_rates(qcloud_clb::RATES)
-            .with_rates(qcloud_container::RATES)
-            .with_share(self.share_of_rates.unwrap_or(0.8));
+        let limits = rate_limits().with_share(self.share_of_rates.unwrap_or(0.8));
         let mut builder =
             Config::builder().rate_limits(limits).interceptor(metrics.interceptor()).application("qcloud-ccm");
         if let Some(region) = &self.region {
