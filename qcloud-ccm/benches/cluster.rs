@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use apiserver_double::{ApiServer, Served, Verb};
 use qcloud_core::{Config, Endpoint};
 use qcloud_cvm::instance::{DescribeInstances, Placement, RunInstances, VirtualPrivateCloud};
-use qcloud_emulator::{Emulator, Server};
+use qcloud_emulator::{Emulator, Quota, Server};
 use qcloud_vpc::subnet::CreateSubnet;
 use qcloud_vpc::vpc::CreateVpc;
 use serde_json::{Value, json};
@@ -76,7 +76,8 @@ struct Counts {
 
 impl Stage {
     async fn set_up(nodes: usize, services: usize) -> Self {
-        let cloud = Emulator::builder().call_log(1_000).start().await.unwrap();
+        let cloud =
+            Emulator::builder().call_log(1_000).quota(Quota::PublicLoadBalancers, 2 * services).start().await.unwrap();
         let config = Config::builder()
             .region(cloud.region())
             .endpoint(Endpoint::url(cloud.endpoint()).unwrap())
