@@ -113,7 +113,7 @@ impl Stage {
         fs::write(folder.join("kubeconfig"), served.kubeconfig()).unwrap();
         let text = format!(
             "region = {:?}\nendpoint = {:?}\nsecret_id = {:?}\nsecret_key = {:?}\nvpc_id = {vpc_id:?}\n\
-             cluster_route_table = \"bench\"\ncreate_cluster_route_table = true\ncluster_cidrs = [\"172.16.0.0/12\"]\n",
+             cluster_route_table = \"bench\"\ncreate_cluster_route_table = true\ncluster_cidrs = [\"10.64.0.0/10\"]\n",
             cloud.region(),
             cloud.endpoint(),
             cloud.secret_id(),
@@ -212,7 +212,7 @@ fn node(number: usize, address: &str) -> Value {
     let image = |n: usize| json!({ "names": [format!("registry.example.com/team/image-{n}@sha256:{n:064}")], "sizeBytes": 90_000_000 });
     let condition =
         |kind: &str| json!({ "type": kind, "status": "False", "reason": "KubeletHasEnough", "message": "enough" });
-    let network = format!("172.{}.{}.0/24", 16 + number / 256, number % 256);
+    let network = format!("10.{}.{}.0/24", 64 + number / 256, number % 256);
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {
