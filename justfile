@@ -29,7 +29,7 @@ generate:
 generated:
     cargo run -p codegen -- --check
 
-# Each feature of each crate alone, and each crate alone with its tests; or only those of the crates named.
+# Each feature of each crate alone, and each crate with none; or only those of the crates named.
 features *crates:
     python3 .ci/features.py {{ crates }}
 

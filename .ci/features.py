@@ -1,4 +1,4 @@
-"""Builds every crate with each of its features alone, with none, and by itself with its tests, warnings denied.
+"""Builds every crate with each of its features alone and with none, warnings denied.
 
 In a build of the whole workspace the crates switch on features for each other, and hide what one of them lacks.
 One feature of every crate is built per round, so that both cores have work. Features that switch on something in another
@@ -72,8 +72,6 @@ def builds(only):
         features = ",".join(f"{name}/{feature}" for name, feature in cells if feature)
         headline = "  ".join(f"{name}:{feature or '(none)'}" for name, feature in cells)
         yield headline, [*names, "--no-default-features", "--features", features], len(cells)
-    for name, _, _ in packages(only):
-        yield f"{name} with its tests", ["-p", name, "--all-targets"], 1
 
 
 def main():
