@@ -213,10 +213,28 @@ fn fields_of_the_service() {
     assert_eq!(spec.address, Some(StaticAddress::Ip(IpAddr::from([1, 2, 3, 4]))));
     service.source_ranges.push("0.0.0.0/0".into());
     assert!(read(&service).access.is_open());
+    service.source_ranges.pop();
     service.requires_dual_stack = true;
     assert_eq!(refused(&service).kind(), ErrorKind::Unsupported);
     service.class = Some("other".into());
     assert!(LbSpec::read(&service, &ReadContext::default()).unwrap().is_none());
+}
+
+/// Everyone of the other version of IP is nobody, and nobody is not everyone.
+#[test]
+fn all_networks_of_the_other_version_of_ip_open_nothing() {
+    let mut service = service();
+    for (family, ours, theirs) in [(Family::V4, "0.0.0.0/0", "::/0"), (Family::V6, "::/0", "0.0.0.0/0")] {
+        service.families = vec![family];
+        service.source_ranges = vec![theirs.into()];
+        assert!(!read(&service).access.is_open(), "{family:?}");
+        service.source_ranges.push("10.0.0.0/8".into());
+        service.source_ranges.push("fd00::/8".into());
+        let ranges = read(&service).access.source_ranges;
+        assert!(["10.0.0.0/8", "fd00::/8"].iter().all(|range| ranges.contains(&range.parse().unwrap())), "{ranges:?}");
+        service.source_ranges.push(ours.into());
+        assert!(read(&service).access.is_open(), "{family:?}");
+    }
 }
 
 #[test]

@@ -317,8 +317,10 @@ fn read_access(spec: &mut LbSpec, service: &Service, values: &Values<'_>) -> Res
         let range: IpNet = text.trim().parse().map_err(|_| invalid(field, text, "it is a network like 10.0.0.0/8"))?;
         ranges.insert(range.trunc());
     }
-    if ranges.iter().any(|range| range.prefix_len() == 0) {
-        // All of a family is everyone: the other family has no address to come from.
+    let own = |range: &IpNet| range.addr().is_ipv6() == (spec.family == Family::V6);
+    if ranges.iter().any(|range| range.prefix_len() == 0 && own(range)) {
+        // All addresses of the balancer's own version are everyone who can come. All of the other version are nobody:
+        // such a range stays beside the others, since a set that it left empty would admit everyone.
         ranges.clear();
     }
     let groups = values.list(names::SECURITY_GROUPS).unwrap_or_default();
