@@ -237,6 +237,26 @@ fn all_networks_of_the_other_version_of_ip_open_nothing() {
     }
 }
 
+/// A port that the Service has for both transports leads to two node ports, whatever its protocols.
+#[test]
+fn protocols_lead_to_the_port_of_their_transport() {
+    let mut service = service();
+    service.ports.push(ServicePort::udp(80).with_name("quic").with_node_port(30081));
+    let specify = |protocols: &str| {
+        service.clone().with_annotation(names::SPECIFY_PROTOCOL, format!(r#"{{"80":{{"protocol":{protocols}}}}}"#))
+    };
+    let spec = read(&specify(r#"["UDP","HTTP"]"#));
+    assert_eq!(spec.listeners.len(), 2);
+    let node_port = |protocol| spec.listener(ListenerKey::new(80, protocol)).unwrap().node_port;
+    assert_eq!((node_port(Protocol::Http), node_port(Protocol::Udp)), (Some(30080), Some(30081)));
+    // One of the two would be left without a listener.
+    for (protocols, without) in [(r#"["HTTP"]"#, "UDP"), (r#"["UDP"]"#, "TCP")] {
+        let error = refused(&specify(protocols));
+        assert!(error.is_final() && error.to_string().contains(names::SPECIFY_PROTOCOL), "{error}");
+        assert!(error.to_string().contains(without), "{error}");
+    }
+}
+
 #[test]
 fn what_cannot_be_followed_is_refused_for_good_and_named() {
     let wrong = [
