@@ -170,7 +170,8 @@ fn each_host_can_have_certificates_of_its_own() {
 #[test]
 fn our_own_annotations() {
     let reserved = StaticAddress::Reserved("eip-1a2b3c4d".into());
-    assert_eq!(with(names::STATIC_ADDRESS, "eip-1a2b3c4d").address, Some(reserved));
+    let internal = service().with_annotation(names::INTERNAL_SUBNET, "subnet-1a2b3c4d");
+    assert_eq!(read(&internal.with_annotation(names::STATIC_ADDRESS, "eip-1a2b3c4d")).address, Some(reserved));
     assert!(with(names::RETAIN, "true").retain);
     assert!(with(names::ALLOW_RECREATE, "true").allow_recreate);
     assert_eq!(with(names::DELETION_PROTECTION, "true").protection.deletion, Some(true));

@@ -136,6 +136,31 @@ async fn local_traffic_is_checked_on_the_nodes() {
 }
 
 #[tokio::test]
+async fn an_elastic_address_is_given_and_not_exchanged() {
+    let cloud = Cloud::new().await;
+    let made = cloud.vpc("AllocateAddresses", json!({ "AddressCount": 2 })).await;
+    let eips: Vec<&str> = made["AddressSet"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    cloud.pass(Duration::from_secs(10));
+    let read = |eip: &str| {
+        let service =
+            Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)])
+                .with_annotation(names::INTERNAL_SUBNET, cloud.subnet.as_str())
+                .with_annotation(names::STATIC_ADDRESS, eip);
+        LbSpec::read(&service, &ReadContext::default()).unwrap().unwrap()
+    };
+    let provider = cloud.provider();
+    let status = cloud.ensure(&provider, &read(eips[0])).await;
+    let holder = async |eip: &str| {
+        let shown = cloud.vpc("DescribeAddresses", json!({ "AddressIds": [eip] })).await;
+        shown["AddressSet"][0]["InstanceId"].clone()
+    };
+    assert_eq!(holder(eips[0]).await, json!(status.id));
+    let refused = cloud.provider().ensure(&read(eips[1])).await.unwrap_err();
+    assert!(refused.is_final() && refused.to_string().contains(names::ALLOW_RECREATE), "{refused}");
+    cloud.provider().ensure(&read(eips[0])).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_balancer_can_be_kept() {
     let cloud = Cloud::new().await;
     let provider = cloud.provider();

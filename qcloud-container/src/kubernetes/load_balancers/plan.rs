@@ -221,7 +221,7 @@ pub fn plan(want: &LbSpec, observed: &[LbState], limits: &LbLimits) -> Result<Pl
 fn fixed_differences(want: &LbSpec, state: &LbState) -> Vec<&'static str> {
     let address = match &want.address {
         Some(StaticAddress::Ip(address)) => state.addresses.is_empty() || state.addresses.contains(address),
-        Some(StaticAddress::Reserved(id)) => state.reserved_address.as_ref().is_none_or(|observed| observed == id),
+        Some(StaticAddress::Reserved(id)) => state.reserved_address.as_ref() == Some(id),
         None => true,
     };
     let charging = match (want.charging, state.charging) {

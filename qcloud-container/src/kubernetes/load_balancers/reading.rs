@@ -102,6 +102,7 @@ impl LbSpec {
         spec.mode = mode(service, &values)?;
         read_balancer(&mut spec, service, &values)?;
         read_create_parameters(&mut spec, &values)?;
+        check_address(&spec, &values)?;
         read_access(&mut spec, service, &values)?;
         spec.nodes = node_choice(&values)?;
         spec.listeners = listeners(service, &values, context, spec.mode)?;
@@ -302,6 +303,20 @@ fn read_create_parameters(spec: &mut LbSpec, values: &Values<'_>) -> Result<()> 
                 spec.extra.insert(name, value);
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses an address that the balancer cannot have.
+fn check_address(spec: &LbSpec, values: &Values<'_>) -> Result<()> {
+    let text = values.text(names::STATIC_ADDRESS);
+    if let (Some(text), true) = (text, spec.existing.is_some()) {
+        return Err(invalid(names::STATIC_ADDRESS, text, "an existing balancer has its address"));
+    }
+    if let (Some(StaticAddress::Reserved(id)), Scope::Public) = (&spec.address, &spec.scope) {
+        let name = if text.is_some() { names::STATIC_ADDRESS } else { names::CREATE_PARAMETERS };
+        let why = format_args!("only internal balancers take an elastic address; it needs {}", names::INTERNAL_SUBNET);
+        return Err(invalid(name, id, why));
     }
     Ok(())
 }
