@@ -345,7 +345,7 @@ fn rule_steps(spec: &ListenerSpec, listener: Option<&ListenerState>, ops: &mut V
         ops.push(Op::CreateRules { listener: spec.key, rules: missing, settings: spec.settings.clone() });
     }
     for state in observed.iter().filter(|state| spec.rules.contains(&state.rule)) {
-        if !spec.settings.fits_rule(&state.settings) {
+        if !spec.settings.fits_rule(&state.settings, &state.rule.host) {
             let (rule, settings) = (state.rule.clone(), spec.settings.clone());
             ops.push(Op::ModifyRule { listener: spec.key, rule, settings });
         }
