@@ -130,9 +130,15 @@ fn read_certificate(certificate: &clb::CertificateOutput) -> Tls {
 }
 
 pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Settings {
-    let mut settings = Settings::default();
-    settings.session_seconds = listener.session_expire_time.and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
-    settings.scheduler = listener.scheduler.as_ref().and_then(read_scheduler);
+    let seconds = |time: Option<i64>| time.and_then(|time| u32::try_from(time).ok());
+    let mut settings = Settings {
+        session_seconds: seconds(listener.session_expire_time).unwrap_or(0),
+        scheduler: listener.scheduler.as_ref().and_then(read_scheduler),
+        // CLB shows 0 where nobody has set it.
+        idle_seconds: seconds(listener.idle_connect_timeout).filter(|time| *time != 0),
+        reset_on_removal: Some(listener.deregister_target_rst),
+        ..Settings::default()
+    };
     if listener.sni_switch == 1 {
         let of_rule =
             |rule: &clb::RuleOutput| Some((rule.domain.clone(), read_certificate(rule.certificate.as_ref()?)));
@@ -140,10 +146,6 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     } else {
         settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
     }
-    // CLB shows 0 where nobody has set it.
-    let idle_seconds = listener.idle_connect_timeout.and_then(|time| u32::try_from(time).ok());
-    settings.idle_seconds = idle_seconds.filter(|time| *time != 0);
-    settings.reset_on_removal = Some(listener.deregister_target_rst);
     settings.complete(protocol);
     if let Some(check) = &listener.health_check {
         settings.health = read_health(check, protocol);
