@@ -88,6 +88,8 @@ pub struct CloudConfig {
     pub recycled_is_gone: bool,
     /// Whether a balancer is deleted although it has many targets or much traffic; yes when absent.
     pub force_delete_balancers: Option<bool>,
+    /// The subnet from which IPv6 balancers take their addresses when their Services name none.
+    pub ipv6_balancer_subnet: Option<String>,
     /// Further regions in which Services may have their balancers.
     pub balancer_regions: Vec<String>,
     /// The id of the cluster in TKE, if it is one of those: without it, native nodes can't be looked up.
@@ -213,6 +215,7 @@ impl CloudConfig {
     pub fn balancers(&self) -> Result<ClbOptions, CloudConfigError> {
         let mut options = ClbOptions::new(self.vpc_id()?);
         options.force_delete = self.force_delete_balancers.unwrap_or(options.force_delete);
+        options.ipv6_subnet_id.clone_from(&self.ipv6_balancer_subnet);
         options.other_regions.clone_from(&self.balancer_regions);
         Ok(options)
     }

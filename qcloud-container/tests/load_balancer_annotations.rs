@@ -170,7 +170,8 @@ fn each_host_can_have_certificates_of_its_own() {
 #[test]
 fn our_own_annotations() {
     let reserved = StaticAddress::Reserved("eip-1a2b3c4d".into());
-    assert_eq!(with(names::STATIC_ADDRESS, "eip-1a2b3c4d").address, Some(reserved));
+    let internal = service().with_annotation(names::INTERNAL_SUBNET, "subnet-1a2b3c4d");
+    assert_eq!(read(&internal.with_annotation(names::STATIC_ADDRESS, "eip-1a2b3c4d")).address, Some(reserved));
     assert!(with(names::RETAIN, "true").retain);
     assert!(with(names::ALLOW_RECREATE, "true").allow_recreate);
     assert_eq!(with(names::DELETION_PROTECTION, "true").protection.deletion, Some(true));
@@ -196,8 +197,29 @@ fn local_traffic_is_checked_at_the_nodes_port() {
     let tcp = &spec.listener(ListenerKey::new(80, Protocol::Tcp)).unwrap().settings.health;
     assert_eq!((tcp.kind, tcp.port, tcp.path.as_deref()), (Some(HealthKind::Http), Some(31000), Some("/healthz")));
     assert_eq!(spec.listener(ListenerKey::new(80, Protocol::Udp)).unwrap().settings.health.port, None);
-    let direct = read(&service.with_annotation(names::DIRECT_ACCESS, "true"));
+    let direct = read(&service.clone().with_annotation(names::DIRECT_ACCESS, "true"));
     assert_eq!(direct.listeners[0].settings.health.port, None);
+    // Listeners of IPv6 balancers have no HTTP check. The usual one fails as well where there is no pod.
+    service.families = vec![Family::V6];
+    let six = &read(&service).listeners[0].settings.health;
+    assert_eq!((six.kind, six.port), (Some(HealthKind::Tcp), None));
+}
+
+/// What an annotation no longer says is said by its default, so that it goes back.
+#[test]
+fn what_is_not_said_is_the_documented_default() {
+    let mut service = service();
+    service.ports.push(ServicePort::udp(53).with_node_port(30053));
+    let spec = read(&service);
+    let [tcp, udp] = [0, 1].map(|n| &spec.listeners[n].settings);
+    assert_eq!((tcp.health.kind, tcp.idle_seconds), (Some(HealthKind::Tcp), Some(900)));
+    assert_eq!((udp.health.kind, udp.idle_seconds), (Some(HealthKind::Ping), Some(300)));
+    assert_eq!((tcp.scheduler, tcp.reset_on_removal), (Some(Scheduler::WeightedRoundRobin), Some(false)));
+    let health = &tcp.health;
+    assert_eq!(
+        (health.interval, health.timeout, health.healthy, health.unhealthy),
+        (Some(5), Some(2), Some(3), Some(3))
+    );
 }
 
 #[test]
@@ -213,10 +235,133 @@ fn fields_of_the_service() {
     assert_eq!(spec.address, Some(StaticAddress::Ip(IpAddr::from([1, 2, 3, 4]))));
     service.source_ranges.push("0.0.0.0/0".into());
     assert!(read(&service).access.is_open());
+    service.source_ranges.pop();
     service.requires_dual_stack = true;
     assert_eq!(refused(&service).kind(), ErrorKind::Unsupported);
     service.class = Some("other".into());
     assert!(LbSpec::read(&service, &ReadContext::default()).unwrap().is_none());
+}
+
+/// Everyone of the other version of IP is nobody, and nobody is not everyone.
+#[test]
+fn all_networks_of_the_other_version_of_ip_open_nothing() {
+    let mut service = service();
+    for (family, ours, theirs) in [(Family::V4, "0.0.0.0/0", "::/0"), (Family::V6, "::/0", "0.0.0.0/0")] {
+        service.families = vec![family];
+        service.source_ranges = vec![theirs.into()];
+        assert!(!read(&service).access.is_open(), "{family:?}");
+        service.source_ranges.push("10.0.0.0/8".into());
+        service.source_ranges.push("fd00::/8".into());
+        let ranges = read(&service).access.source_ranges;
+        assert!(["10.0.0.0/8", "fd00::/8"].iter().all(|range| ranges.contains(&range.parse().unwrap())), "{ranges:?}");
+        service.source_ranges.push(ours.into());
+        assert!(read(&service).access.is_open(), "{family:?}");
+    }
+}
+
+/// A port that the Service has for both transports leads to two node ports, whatever its protocols.
+#[test]
+fn protocols_lead_to_the_port_of_their_transport() {
+    let mut service = service();
+    service.ports.push(ServicePort::udp(80).with_name("quic").with_node_port(30081));
+    let specify = |protocols: &str| {
+        service.clone().with_annotation(names::SPECIFY_PROTOCOL, format!(r#"{{"80":{{"protocol":{protocols}}}}}"#))
+    };
+    let spec = read(&specify(r#"["UDP","HTTP"]"#));
+    assert_eq!(spec.listeners.len(), 2);
+    let node_port = |protocol| spec.listener(ListenerKey::new(80, protocol)).unwrap().node_port;
+    assert_eq!((node_port(Protocol::Http), node_port(Protocol::Udp)), (Some(30080), Some(30081)));
+    // One of the two would be left without a listener.
+    for (protocols, without) in [(r#"["HTTP"]"#, "UDP"), (r#"["UDP"]"#, "TCP")] {
+        let error = refused(&specify(protocols));
+        assert!(error.is_final() && error.to_string().contains(names::SPECIFY_PROTOCOL), "{error}");
+        assert!(error.to_string().contains(without), "{error}");
+    }
+}
+
+/// Settings that CLB never takes are found before there is a balancer to pay for.
+#[test]
+fn settings_that_no_listener_can_have_are_refused_and_named() {
+    let tcp = ServicePort::tcp(80).with_node_port(30080);
+    let udp = ServicePort::udp(80).with_node_port(30080);
+    let http = r#"{"80":{"protocol":["HTTP"]}}"#;
+    let wrong = [
+        (names::HEALTH_CHECK, r#"{"80":{"protocol":"CUSTOM"}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"protocol":"PING"}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"protocol":"TCP"}}"#, &udp),
+        (names::HEALTH_CHECK, r#"{"80":{"protocol":"HTTP"}}"#, &udp),
+        (names::HEALTH_CHECK, r#"{"80":{"timeout":5}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"interval":2}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"interval":301}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"healthy":1}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"unhealthy":11}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"port":0}}"#, &tcp),
+        (names::HEALTH_CHECK, r#"{"80":{"statuses":[6]}}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"SessionExpireTime":10}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"SessionExpireTime":3601}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"Scheduler":"IP_HASH"}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"IdleConnectTimeout":5}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"CheckPort":70000}}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"HealthSwitch":7}}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"SourceIpType":9}}"#, &tcp),
+        (names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"HttpCode":32}}"#, &tcp),
+        (names::IDLE_TIMEOUT, "901", &tcp),
+    ];
+    for (name, value, port) in wrong {
+        let error = refused(&Service::new(service().key, [port.clone()]).with_annotation(name, value));
+        assert!(error.is_final() && error.to_string().contains(name), "{name}={value}: {error}");
+    }
+    // The same values where they make sense.
+    let parameters = r#"{"HealthCheck":{"HealthSwitch":0,"CheckPort":-1,"SourceIpType":0}}"#;
+    let settings = with(names::LISTENER_PARAMETERS, parameters).listeners[0].settings.clone();
+    assert_eq!((settings.health.enabled, settings.health.source), (false, Some(HealthSource::Balancer)));
+    let large = service().with_annotation(names::CREATE_PARAMETERS, r#"{"SlaType":"clb.c2.medium"}"#);
+    let kept = read(&large.with_annotation(names::IDLE_TIMEOUT, "1980")).listeners[0].settings.idle_seconds;
+    assert_eq!(kept, Some(1980));
+    let hashed = service()
+        .with_annotation(names::SPECIFY_PROTOCOL, http)
+        .with_annotation(names::LISTENER_PARAMETERS, r#"{"Scheduler":"IP_HASH"}"#);
+    assert_eq!(read(&hashed).listeners[0].settings.scheduler, Some(Scheduler::IpHash));
+    // Only TCP and UDP have these.
+    for (name, value) in [(names::IDLE_TIMEOUT, "60"), (names::HEALTH_CHECK, r#"{"*":{"port":8080}}"#)] {
+        let error = refused(&service().with_annotation(names::SPECIFY_PROTOCOL, http).with_annotation(name, value));
+        assert!(error.is_final() && error.to_string().contains(name), "{error}");
+    }
+    // Two annotations that are fine alone can contradict each other.
+    let both = service()
+        .with_annotation(names::LISTENER_PARAMETERS, r#"{"HealthCheck":{"TimeOut":4}}"#)
+        .with_annotation(names::HEALTH_CHECK, r#"{"80":{"interval":4}}"#);
+    let error = refused(&both).to_string();
+    assert!(error.contains(names::LISTENER_PARAMETERS) && error.contains(names::HEALTH_CHECK), "{error}");
+    // With IPv6 there is less to choose from.
+    for check in [r#"{"80":{"interval":4}}"#, r#"{"80":{"protocol":"HTTP"}}"#] {
+        let mut six = service().with_annotation(names::HEALTH_CHECK, check);
+        read(&six);
+        six.families = vec![Family::V6];
+        assert!(refused(&six).to_string().contains(names::HEALTH_CHECK));
+    }
+}
+
+#[test]
+fn a_service_config_is_held_to_the_same_bounds() {
+    let service = service().with_annotation(names::SERVICE_CONFIG, "tuned");
+    let mut context = ReadContext::default();
+    for (part, good, bad) in [
+        ("healthCheck", json!({ "enable": true, "checkPort": 8080 }), json!({ "checkPort": 70000 })),
+        ("healthCheck", json!({ "intervalTime": 10, "timeout": 9 }), json!({ "intervalTime": 10, "timeout": 10 })),
+        ("healthCheck", json!({ "sourceIpType": 1 }), json!({ "sourceIpType": 2 })),
+        ("session", json!({ "enable": false }), json!({ "enable": true, "sessionExpireTime": 20 })),
+        ("scheduler", json!("LEAST_CONN"), json!("IP_HASH")),
+    ] {
+        let mut read = |value| {
+            let listener = json!({ "protocol": "TCP", "port": 80, part: value });
+            context.service_config = Some(json!({ "spec": { "loadBalancer": { "l4Listeners": [listener] } } }));
+            LbSpec::read(&service, &context)
+        };
+        read(good).unwrap();
+        let error = read(bad.clone()).unwrap_err();
+        assert!(error.is_final() && error.to_string().contains(names::SERVICE_CONFIG), "{bad}: {error}");
+    }
 }
 
 #[test]
@@ -256,6 +401,9 @@ fn what_cannot_be_followed_is_refused_for_good_and_named() {
         (names::HEALTH_CHECK, r#"{"80":{"intervall":1}}"#),
         (names::PROXY_PROTOCOL, "true"),
         (names::STATIC_ADDRESS, "somewhere"),
+        // Public balancers take no elastic address.
+        (names::STATIC_ADDRESS, "eip-1a2b3c4d"),
+        (names::CREATE_PARAMETERS, r#"{"EipAddressId":"eip-1a2b3c4d"}"#),
         (names::SUBSET, "0"),
         (names::TAGS, "a"),
         ("qcloud-rs.io/unknown", "x"),
@@ -271,6 +419,9 @@ fn what_cannot_be_followed_is_refused_for_good_and_named() {
     read(&service().with_annotation("service.kubernetes.io/topology-mode", "Auto"));
     let contradiction = service().with_annotation(names::BANDWIDTH, "1").with_annotation(names::BANDWIDTH_ALIAS, "2");
     assert!(refused(&contradiction).is_final());
+    let address =
+        service().with_annotation(names::EXISTING_ID, "lb-1").with_annotation(names::STATIC_ADDRESS, "1.2.3.4");
+    assert!(refused(&address).to_string().contains(names::STATIC_ADDRESS));
     let pass = service().with_annotation(names::EXISTING_ID, "lb-1").with_annotation(names::PASS_TO_TARGET, "true");
     assert!(refused(&pass).to_string().contains(names::PASS_TO_TARGET));
 }

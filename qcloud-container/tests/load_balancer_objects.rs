@@ -49,6 +49,21 @@ fn a_node() {
     assert!(!node("false", "ToBeDeletedByClusterAutoscaler").eligible);
 }
 
+/// Only machines of this cloud become targets: one id that it does not know fails all that it comes with.
+#[test]
+fn machines_of_others_have_no_id() {
+    let id = |text: &str| {
+        let object: NodeObject = serde_json::from_value(json!({ "spec": { "providerID": text } })).unwrap();
+        Node::from(&object).instance_id
+    };
+    for ours in ["qcloud:///100003/ins-1a2b3c4d", "tencentcloud:///ap-guangzhou-3/ins-1a2b3c4d"] {
+        assert_eq!(id(ours), "ins-1a2b3c4d");
+    }
+    for foreign in ["k3s://node-1", "aws:///eu-1a/i-0123", "aws:///z/ins-1a2b3c4d", "ins-1a2b3c4d", "qcloud:///1/i-1"] {
+        assert_eq!(id(foreign), "");
+    }
+}
+
 #[test]
 fn endpoint_slices() {
     let slice: EndpointSlice = serde_json::from_value(json!({

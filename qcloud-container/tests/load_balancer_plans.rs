@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use qcloud_container::kubernetes::load_balancers::conformance::{self, Harness};
 use qcloud_container::kubernetes::load_balancers::{
-    Access, DeletePolicy, Existing, Host, InMemoryLoadBalancers, LbLimits, LbRef, LbSpec, LbState, ListenerKey,
-    ListenerSpec, ListenerState, LoadBalancers, Op, OrphanTracker, Owner, Protocol, Rule, Scheduler, Scope, ServiceKey,
-    Subject, Target, TargetSet, Tls, plan,
+    Access, DeletePolicy, Existing, HealthKind, Host, InMemoryLoadBalancers, LbLimits, LbRef, LbSpec, LbState,
+    ListenerKey, ListenerSpec, ListenerState, LoadBalancers, Op, OrphanTracker, Owner, Protocol, Rule, RuleState,
+    Scheduler, Scope, ServiceKey, StaticAddress, Subject, Target, TargetSet, Tls, annotations as names, plan,
 };
 use qcloud_container::kubernetes::{ClusterIdentity, ErrorKind};
 
@@ -93,6 +93,74 @@ fn another_network_needs_leave() {
     want.allow_recreate = true;
     let replaced = plan(&want, &[LbState::new("lb-1", own())], &limits()).unwrap();
     assert_eq!((replaced.subject, replaced.superseded), (Subject::New, vec!["lb-1".to_owned()]));
+}
+
+#[tokio::test]
+async fn sharing_a_balancer_has_to_be_said() {
+    let cloud = InMemoryLoadBalancers::new(ClusterIdentity::new("c1", "kubernetes"));
+    let balancer = cloud.make_user_balancer();
+    cloud.make_user_listener(&balancer, ListenerKey::new(8080, Protocol::Tcp));
+    let other =
+        |uid: &str, port| LbSpec::new(ServiceKey::new("ns", uid, uid), [ListenerSpec::new(port, Protocol::Tcp)]);
+    // What a user made there is no other Service.
+    let mut first = other("first", 80);
+    first.existing = Some(Existing::new(balancer.as_str()));
+    cloud.ensure(&first).await.unwrap();
+    cloud.ensure(&first).await.unwrap();
+    // A Service of another cluster is one.
+    let elsewhere = cloud.in_cluster(ClusterIdentity::new("c2", "kubernetes"));
+    let mut second = other("second", 81);
+    second.existing = Some(Existing::new(balancer.as_str()));
+    for cloud in [&cloud, &elsewhere] {
+        let error = cloud.ensure(&second).await.unwrap_err();
+        assert!(error.is_final() && error.to_string().contains(names::SHARE_EXISTING), "{error}");
+    }
+    second.existing = Some(Existing::shared(balancer.as_str()));
+    elsewhere.ensure(&second).await.unwrap();
+}
+
+#[test]
+fn an_elastic_address_is_not_exchanged_in_place() {
+    let mut want = spec(&[]);
+    want.scope = Scope::Internal { subnet: "subnet-1".into() };
+    want.address = Some(StaticAddress::Reserved("eip-2".into()));
+    let mut state = LbState::new("lb-1", own());
+    state.scope = want.scope.clone();
+    for before in [None, Some("eip-1".to_owned())] {
+        state.reserved_address = before;
+        let refused = plan(&want, std::slice::from_ref(&state), &limits()).unwrap_err();
+        assert!(refused.is_final() && refused.to_string().contains("the address"), "{refused}");
+    }
+    state.reserved_address = Some("eip-2".into());
+    assert_eq!(plan(&want, &[state], &limits()).unwrap().ops, []);
+}
+
+/// A rule whose check asks for a host of its own goes back to the host of the rule.
+#[test]
+fn the_host_of_a_check_goes_back_to_that_of_the_rule() {
+    let rule = |host: &str| Rule { host: host.into(), path: "/".into() };
+    let mut want = spec(&[(80, Protocol::Http)]);
+    want.listeners[0].rules = [rule("a.example"), rule("*.b.example")].into();
+    want.listeners[0].settings.health.kind = Some(HealthKind::Http);
+    let mut state = LbState::new("lb-1", own());
+    let mut listener = ListenerState::new("lbl-1", want.listeners[0].key, true);
+    listener.rules = want.listeners[0]
+        .rules
+        .iter()
+        .map(|rule| RuleState::new("loc", rule.clone(), want.listeners[0].settings.clone()))
+        .collect();
+    state.listeners.push(listener);
+    let ops = |state: &LbState| plan(&want, std::slice::from_ref(state), &limits()).unwrap().ops;
+    assert_eq!(ops(&state), []);
+    for rule in &mut state.listeners[0].rules {
+        rule.settings.health.domain = Some("check.example".into());
+    }
+    // No request asks for a pattern, so that there is nothing to go back to.
+    assert!(matches!(&ops(&state)[..], [Op::ModifyRule { rule, .. }] if rule.host == "a.example"), "{:?}", ops(&state));
+    for rule in &mut state.listeners[0].rules {
+        rule.settings.health.domain = Some(rule.rule.host.clone());
+    }
+    assert_eq!(ops(&state), []);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use qcloud_container::kubernetes::load_balancers::{
-    Endpoint, LbLimits, LbSpec, ListenerKey, Node, Protocol, ReadContext, Service, ServiceKey, ServicePort, Target,
-    TargetSet, annotations as names,
+    Endpoint, Family, LbLimits, LbSpec, ListenerKey, Node, Protocol, ReadContext, Service, ServiceKey, ServicePort,
+    Target, TargetSet, annotations as names,
 };
 use qcloud_container::kubernetes::{ErrorKind, Result};
 
@@ -39,6 +39,20 @@ fn all_good_nodes_at_their_node_port() {
     assert_eq!(got, [(Target::instance("ins-a", 30080), 10), (Target::instance("ins-c", 30080), 10)]);
     let chosen = select(&service().with_annotation(names::BACKENDS_LABEL, "name!=a"), &nodes, None).unwrap();
     assert_eq!(chosen, [(Target::instance("ins-c", 30080), 10)]);
+}
+
+/// IPv6 balancers know machines by their addresses. One of another cloud has addresses too, and is no target.
+#[test]
+fn ipv6_traffic_goes_to_addresses_of_known_machines() {
+    let mut service = service();
+    service.families = vec![Family::V6];
+    let six: IpAddr = "fd00::4".parse().unwrap();
+    let nodes = [
+        Node::new("both", "ins-a").with_address(IpAddr::from([10, 0, 0, 4])).with_address(six),
+        Node::new("four", "ins-b").with_address(IpAddr::from([10, 0, 0, 5])),
+        Node::new("foreign", "").with_address("fd00::6".parse().unwrap()),
+    ];
+    assert_eq!(select(&service, &nodes, None).unwrap(), [(Target::address(six, 30080), 10)]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The cells of the failure matrix that concern load balancers, by their rows.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use qcloud_container::kubernetes::load_balancers::conformance::Harness as _;
 use qcloud_container::kubernetes::load_balancers::{
-    DeletePolicy, Existing, Family, Ingress, LbRef, ListenerKey, LoadBalancers, Protocol, ServiceKey, Target, TargetSet,
+    DeletePolicy, Existing, Family, Ingress, LbLimits, LbRef, LbSpec, ListenerKey, LoadBalancers, Node, Protocol,
+    ReadContext, Service, ServiceKey, ServicePort, Target, TargetSet, annotations as names,
 };
 use qcloud_container::kubernetes::{ErrorKind, Exhausted, Retry};
 use qcloud_container::provider::load_balancers::ClbOptions;
@@ -281,15 +283,39 @@ async fn row_12_what_clb_takes_for_risky_keeps_the_balancer() {
     }
 }
 
+/// An IPv6 Service with local traffic, from its object to the nodes that are reached.
 #[tokio::test]
 async fn row_13_a_balancer_with_an_ipv6_address_only() {
     let cloud = Cloud::new().await;
-    let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
-    want.family = Family::V6;
-    want.extra.insert("SubnetId".to_owned(), json!(cloud.subnet));
-    want.targets = TargetSet::default();
-    let status = cloud.ensure(&cloud.provider(), &want).await;
-    assert!(matches!(status.ingress[..], [Ingress::Address(address, _)] if address.is_ipv6()), "{status:?}");
+    let mut service =
+        Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)]);
+    service.families = vec![Family::V6];
+    (service.local_traffic, service.health_check_node_port) = (true, Some(31000));
+    let mut want = LbSpec::read(&service, &ReadContext::default()).unwrap().unwrap();
+    let node = |n: usize| {
+        let address = IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, n as u16]);
+        Node::new(format!("n{n}"), cloud.machines[n].as_str()).with_address(address)
+    };
+    let nodes = [node(0), node(1)];
+    want.targets = TargetSet::select(&want, &nodes, None, &LbLimits::new(50, 200)).unwrap();
+    // Without a subnet there is no address to take, and nothing is ordered.
+    let refused = cloud.provider().ensure(&want).await.unwrap_err();
+    assert!(refused.is_final() && refused.to_string().contains(names::CREATE_PARAMETERS), "{refused}");
+    assert_eq!(cloud.emulator.calls().count("CreateLoadBalancer"), 0);
+    let mut options = ClbOptions::new(cloud.vpc.as_str());
+    options.ipv6_subnet_id = Some(cloud.subnet.clone());
+    let status = cloud.ensure(&cloud.provider_with("cluster-1", options), &want).await;
+    let [Ingress::Address(address, _)] = status.ingress[..] else { panic!("{status:?}") };
+    assert!(address.is_ipv6());
+    let traffic = cloud.emulator.load_balancing(cloud.emulator.region());
+    let reached = traffic.reached_by_connection(&address.to_string(), 80, "TCP");
+    assert!(reached.len() == 2 && reached.iter().all(|target| target.port == 30080), "{reached:?}");
+
+    // The Service can name the subnet itself.
+    let named = service.with_annotation(names::CREATE_PARAMETERS, json!({ "SubnetId": cloud.subnet }).to_string());
+    let mut want = LbSpec::read(&named, &ReadContext::default()).unwrap().unwrap();
+    want.key.uid = "uid-2".into();
+    cloud.ensure(&cloud.provider(), &want).await;
 }
 
 #[tokio::test]

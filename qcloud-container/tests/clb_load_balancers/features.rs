@@ -135,6 +135,113 @@ async fn local_traffic_is_checked_on_the_nodes() {
     assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
 }
 
+/// The ways of a Service back from what it asked for, each from its annotations and fields to what CLB then has.
+#[tokio::test]
+async fn what_is_taken_away_goes_back_to_its_default() {
+    let plain = Service::new(
+        ServiceKey::new("default", "web", "uid-1"),
+        [ServicePort::tcp(80).with_node_port(30080), ServicePort::udp(53).with_node_port(30053)],
+    );
+    let mut local = plain.clone();
+    (local.local_traffic, local.health_check_node_port) = (true, Some(31000));
+    let parameters = r#"{"Scheduler":"LEAST_CONN","SessionExpireTime":60,"DeregisterTargetRst":true}"#;
+    let checks = r#"{"*":{"interval":60,"timeout":20,"healthy":9,"unhealthy":9},"80":{"port":8080}}"#;
+    let tuned = plain
+        .clone()
+        .with_annotation(names::HEALTH_CHECK, checks)
+        .with_annotation(names::IDLE_TIMEOUT, "600")
+        .with_annotation(names::LISTENER_PARAMETERS, parameters);
+    let direct = plain.clone().with_annotation(names::MODE, "direct");
+    for (before, after) in [(&local, &plain), (&local, &direct), (&tuned, &plain), (&plain, &plain)] {
+        let usual = {
+            let cloud = Cloud::new().await;
+            as_made(&cloud, &[after]).await
+        };
+        let cloud = Cloud::new().await;
+        assert_eq!(as_made(&cloud, &[before, after]).await, usual);
+    }
+}
+
+/// The listeners that these wishes of one Service lead to, one after the other, but for what differs every time. The last
+/// wish is then met, to this process and to a new one.
+async fn as_made(cloud: &Cloud, services: &[&Service]) -> Vec<serde_json::Value> {
+    let provider = cloud.provider();
+    let mut shown = Vec::new();
+    for service in services {
+        let mut want = LbSpec::read(service, &ReadContext::default()).unwrap().unwrap();
+        // Where traffic goes is not of interest here.
+        want.targets = TargetSet::default();
+        let status = cloud.ensure(&provider, &want).await;
+        cloud.emulator.calls().clear();
+        for provider in [&provider, &cloud.provider()] {
+            provider.ensure(&want).await.unwrap();
+        }
+        let calls = cloud.emulator.calls().counts();
+        assert!(calls.keys().all(|action| action.starts_with("Describe")), "{calls:?}");
+        shown = cloud.listeners(&status.id).await;
+    }
+    for listener in &mut shown {
+        for name in ["ListenerId", "CreateTime"] {
+            listener.as_object_mut().unwrap().remove(name);
+        }
+        let check = listener["HealthCheck"].as_object_mut().unwrap();
+        if check["CheckType"] != "HTTP" {
+            // What an HTTP check was once told stays, and has no meaning for another one.
+            check.retain(|name, _| !name.starts_with("Http"));
+        }
+    }
+    shown.sort_by_key(|listener| listener["Port"].as_i64());
+    shown
+}
+
+/// The same for the rules of HTTP, whose checks ask for the host of the rule.
+#[tokio::test]
+async fn the_host_of_a_check_is_taken_away_again() {
+    let cloud = Cloud::new().await;
+    let provider = cloud.provider();
+    let service = Service::new(ServiceKey::new("ns", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)])
+        .with_annotation(names::SPECIFY_PROTOCOL, r#"{"80":{"protocol":["HTTP"],"hosts":{"a.example":{}}}}"#);
+    let asks =
+        service.clone().with_annotation(names::HEALTH_CHECK, r#"{"80":{"domain":"check.example","statuses":[2]}}"#);
+    for (service, domain, code) in
+        [(&service, "a.example", 31), (&asks, "check.example", 2), (&service, "a.example", 31)]
+    {
+        let mut want = LbSpec::read(service, &ReadContext::default()).unwrap().unwrap();
+        want.targets = TargetSet::default();
+        let status = cloud.ensure(&provider, &want).await;
+        let check = cloud.listeners(&status.id).await[0]["Rules"][0]["HealthCheck"].clone();
+        assert_eq!((&check["HttpCheckDomain"], &check["HttpCode"]), (&json!(domain), &json!(code)));
+        cloud.emulator.calls().clear();
+        cloud.provider().ensure(&want).await.unwrap();
+        assert!(cloud.emulator.calls().counts().keys().all(|action| action.starts_with("Describe")));
+    }
+}
+
+#[tokio::test]
+async fn an_elastic_address_is_given_and_not_exchanged() {
+    let cloud = Cloud::new().await;
+    let made = cloud.vpc("AllocateAddresses", json!({ "AddressCount": 2 })).await;
+    let eips: Vec<&str> = made["AddressSet"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    cloud.pass(Duration::from_secs(10));
+    let read = |eip: &str| {
+        let service =
+            Service::new(ServiceKey::new("default", "web", "uid-1"), [ServicePort::tcp(80).with_node_port(30080)])
+                .with_annotation(names::INTERNAL_SUBNET, cloud.subnet.as_str())
+                .with_annotation(names::STATIC_ADDRESS, eip);
+        LbSpec::read(&service, &ReadContext::default()).unwrap().unwrap()
+    };
+    let provider = cloud.provider();
+    let status = cloud.ensure(&provider, &read(eips[0])).await;
+    let holder = async |eip: &str| {
+        let shown = cloud.vpc("DescribeAddresses", json!({ "AddressIds": [eip] })).await;
+        shown["AddressSet"][0]["InstanceId"].clone()
+    };
+    assert_eq!(holder(eips[0]).await, json!(status.id));
+    let refused = cloud.provider().ensure(&read(eips[1])).await.unwrap_err();
+    assert!(refused.is_final() && refused.to_string().contains(names::ALLOW_RECREATE), "{refused}");
+    cloud.provider().ensure(&read(eips[0])).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_balancer_can_be_kept() {
     let cloud = Cloud::new().await;

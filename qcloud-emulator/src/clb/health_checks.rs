@@ -208,6 +208,20 @@ impl HealthCheck {
         }
     }
 
+    /// Checks what load balancers with IPv6 do not take.
+    pub(super) fn check_ipv6(&self, protocol: &str) -> Result<(), ApiError> {
+        if !self.on {
+            return Ok(());
+        }
+        errors::check_range("HealthCheck.IntervalTime", self.interval, 5, 300)?;
+        errors::check_range("HealthCheck.SourceIpType", self.source, 0, 0)?;
+        match protocol {
+            "TCP" => errors::check_among("HealthCheck.CheckType", &self.kind, &["TCP"]),
+            "UDP" => errors::check_among("HealthCheck.CheckType", &self.kind, &["PING"]),
+            _ => Ok(()),
+        }
+    }
+
     /// With the settings of HTTP probes that were left to their defaults.
     fn completed(mut self) -> Self {
         if matches!(self.kind.as_str(), "HTTP" | "HTTPS") {
@@ -273,6 +287,20 @@ mod tests {
 
     fn given(value: Value) -> Given {
         serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn ipv6_takes_less() {
+        let usual = HealthCheck::usual("TCP");
+        usual.check_ipv6("TCP").unwrap();
+        for bad in [
+            json!({"IntervalTime": 4}),
+            json!({"SourceIpType": 1}),
+            json!({"CheckType": "HTTP", "HttpCheckDomain": "a.example", "HttpVersion": "HTTP/1.1"}),
+        ] {
+            let check = usual.with(&given(bad.clone()), "TCP").unwrap();
+            assert_eq!(check.check_ipv6("TCP").unwrap_err().code, "InvalidParameterValue", "{bad}");
+        }
     }
 
     #[test]

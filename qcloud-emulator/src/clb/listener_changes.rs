@@ -78,7 +78,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     errors::check_room(&draft.id, "listeners", draft.listeners.len(), ports.len(), limit)?;
     given.check(&protocol, &draft)?;
     let options = given.applied(usual_options(&protocol))?;
-    let health_check = given.applied_check(HealthCheck::usual(&protocol), &protocol)?;
+    let health_check = given.applied_check(HealthCheck::usual(&protocol), &protocol, &draft)?;
     let certificate = certificates::read(here.ids, given.certificate.as_ref(), given.multi_cert_info.as_ref())?;
     let plain = input.ssl_close_switch == Some(true) && protocol == "TCP_SSL";
     let needs_certificate = match protocol.as_str() {
@@ -227,8 +227,17 @@ impl Given {
         })
     }
 
-    fn applied_check(&self, old: HealthCheck, protocol: &str) -> Result<HealthCheck, ApiError> {
-        self.health_check.as_ref().map_or(Ok(old.clone()), |given| old.with(given, protocol))
+    fn applied_check(
+        &self,
+        old: HealthCheck,
+        protocol: &str,
+        balancer: &LoadBalancer,
+    ) -> Result<HealthCheck, ApiError> {
+        let check = self.health_check.as_ref().map_or(Ok(old.clone()), |given| old.with(given, protocol))?;
+        if balancer.ipv6_mode.as_deref() == Some("IPv6FullChain") {
+            check.check_ipv6(protocol)?;
+        }
+        Ok(check)
     }
 }
 
@@ -257,7 +266,7 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Result<Value, ApiError> 
         return Err(errors::failed("`TargetType` can only change while nothing is bound to the listener."));
     }
     let health_check =
-        listener.health_check.clone().map(|old| given.applied_check(old, &listener.protocol)).transpose()?;
+        listener.health_check.clone().map(|old| given.applied_check(old, &listener.protocol, &draft)).transpose()?;
     let certificate = certificates::read(here.ids, given.certificate.as_ref(), given.multi_cert_info.as_ref())?;
     let options = given.applied(listener.options)?;
     let changed = draft.listener_mut(&here, call, &input.listener_id)?;

@@ -102,12 +102,12 @@ annotations! {
     MODE = "qcloud-rs.io/mode";
     /// What the status says of the address: `VIP` or `Proxy`.
     ADDRESS_MODE = "qcloud-rs.io/ip-mode";
-    /// A JSON object from port, or `*`, to its health check: `enabled`, `protocol` (`TCP`, `HTTP`, `PING`, `CUSTOM`),
-    /// `port`, `path`, `domain`, `statuses` (first digits), `interval`, `timeout`, `healthy`, `unhealthy`.
+    /// A JSON object from port, or `*`, to its health check: `enabled`, `protocol` (`TCP`, `HTTP`, `PING`), `port`, `path`,
+    /// `domain`, `statuses` (first digits), `interval`, `timeout`, `healthy`, `unhealthy`.
     HEALTH_CHECK = "qcloud-rs.io/health-check";
     /// `"true"`: TLS and QUIC listeners tell targets the client's address by the PROXY protocol.
     PROXY_PROTOCOL = "qcloud-rs.io/proxy-protocol";
-    /// The address to use, or the id of a reserved one.
+    /// The address to use, or for an internal balancer the id of an elastic one.
     STATIC_ADDRESS = "qcloud-rs.io/static-address";
     /// `"true"`: the balancer stays when the Service goes.
     RETAIN = "qcloud-rs.io/retain";
@@ -117,7 +117,7 @@ annotations! {
     ALLOW_RECREATE = "qcloud-rs.io/allow-recreate";
     /// At most how many nodes become targets, 1 to 1000.
     SUBSET = "qcloud-rs.io/subset";
-    /// Seconds after which idle connections are closed, 10 to 1980.
+    /// Seconds after which idle connections of TCP and UDP are closed: 10 to 900, or to 1980 with a `SlaType`.
     IDLE_TIMEOUT = "qcloud-rs.io/idle-timeout";
     /// Tags for the balancer: `name=value,…`.
     TAGS = "qcloud-rs.io/tags";

@@ -320,6 +320,10 @@ async fn leaves_foreign_listeners_alone(harness: &dyn Harness) -> Outcome {
         let status = ensure(harness, &*balancers, want).await?;
         holds("the named balancer is used", status.id == id)?;
     }
+    let mut alone = spec(harness, "15", &[(100, Protocol::Tcp)]).await?;
+    alone.existing = Some(Existing::new(id.as_str()));
+    let refused = balancers.ensure(&alone).await;
+    holds("who wants it alone is refused for good", refused.is_err_and(|error| error.is_final()))?;
     delete(harness, &*balancers, &one.reference()).await?;
     let state = exists(&*balancers, &two.reference()).await?;
     holds("the user's listener is still there", state.listener(foreign).is_some_and(|listener| !listener.owned))?;

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 pub struct Node {
     /// `metadata.name`.
     pub name: String,
-    /// The cloud's id of the machine, out of `spec.providerID`; empty while nobody knows it.
+    /// The cloud's id of the machine, out of `spec.providerID`; empty when it is none of this cloud, and then the
+    /// node is no target.
     pub instance_id: String,
     /// Whether it becomes a target by its address, since balancers do not know machines of its kind.
     pub by_address: bool,

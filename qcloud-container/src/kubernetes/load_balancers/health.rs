@@ -8,8 +8,6 @@ pub enum HealthKind {
     Http,
     /// An ICMP echo; for UDP.
     Ping,
-    /// A datagram or text is answered as configured.
-    Custom,
 }
 
 /// Where the questions come from.
@@ -21,7 +19,8 @@ pub enum HealthSource {
     Reserved,
 }
 
-/// How targets are checked. What is `None` is left to the cloud, and does not count as a difference.
+/// How targets are checked. What is `None` is left to the cloud, and does not count as a difference, unless it says
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct HealthCheck {
@@ -29,11 +28,11 @@ pub struct HealthCheck {
     pub enabled: bool,
     /// How.
     pub kind: Option<HealthKind>,
-    /// On another port than the traffic's.
+    /// On another port than the traffic's; `None` is the traffic's own.
     pub port: Option<u16>,
     /// The path of an HTTP request.
     pub path: Option<String>,
-    /// The `Host` of an HTTP request.
+    /// The `Host` of an HTTP request. On a rule, `None` is the host of the rule.
     pub domain: Option<String>,
     /// The good statuses of an HTTP answer by their first digit, as bits: 1 for 1xx, 2 for 2xx, 4 for 3xx, 8 for 4xx,
     /// 16 for 5xx.
@@ -97,7 +96,7 @@ impl HealthCheck {
             return self.enabled == observed.enabled;
         }
         fits(&self.kind, &observed.kind)
-            && fits(&self.port, &observed.port)
+            && self.port == observed.port
             && fits(&self.path, &observed.path)
             && fits(&self.domain, &observed.domain)
             && fits(&self.good_statuses, &observed.good_statuses)
@@ -106,6 +105,13 @@ impl HealthCheck {
             && fits(&self.healthy, &observed.healthy)
             && fits(&self.unhealthy, &observed.unhealthy)
             && fits(&self.source, &observed.source)
+    }
+
+    /// The `Host` of HTTP requests on a rule for this host. `None` when there are no such requests, or nothing that they
+    /// could all have: the rule is for any host, or for a pattern of hosts.
+    pub(crate) fn host_for<'c>(&'c self, host: &'c str) -> Option<&'c str> {
+        let own = Some(host).filter(|host| !host.is_empty() && !host.contains(['*', '~']));
+        self.domain.as_deref().or(own).filter(|_| self.enabled && self.kind == Some(HealthKind::Http))
     }
 
     /// Takes over what another one says.

@@ -68,7 +68,8 @@ impl From<&core::Node> for Node {
     fn from(object: &core::Node) -> Self {
         let labels = object.metadata.labels.clone().unwrap_or_default();
         let spec = object.spec.as_ref();
-        let provider_id = spec.and_then(|spec| spec.provider_id.as_deref()).unwrap_or_default();
+        // One that is not of this cloud, or of no known form, names nothing that could be a target.
+        let id = spec.and_then(|spec| spec.provider_id.as_deref()?.parse::<ProviderId>().ok());
         let excluded = labels
             .get(EXCLUDE_LABEL)
             .is_some_and(|value| !matches!(value.as_str(), "0" | "f" | "F" | "false" | "FALSE" | "False"));
@@ -78,8 +79,8 @@ impl From<&core::Node> for Node {
         let addresses = object.status.iter().flat_map(|status| status.addresses.iter().flatten());
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
-            instance_id: provider_id.rsplit('/').next().unwrap_or_default().to_owned(),
-            by_address: provider_id.parse::<ProviderId>().is_ok_and(|id| id.kind() == MachineKind::NativeNode),
+            instance_id: id.as_ref().map(|id| id.machine().to_owned()).unwrap_or_default(),
+            by_address: id.is_some_and(|id| id.kind() == MachineKind::NativeNode),
             addresses: addresses
                 .filter(|address| address.type_ == "InternalIP")
                 .filter_map(|address| address.address.parse().ok())

@@ -137,7 +137,7 @@ impl LbLimits {
                     listener.key
                 ));
             }
-            if spec.mode == Mode::Vip && !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
+            if spec.mode == Mode::Vip && !protocol.is_plain() {
                 return wrong(format!(
                     "listener {} ends its protocol at the balancer, which VIP mode does not",
                     listener.key

@@ -37,6 +37,12 @@ impl Protocol {
         }
     }
 
+    /// Whether connections pass the balancer as they are.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::Tcp | Self::Udp)
+    }
+
     /// Whether requests are forwarded by host and path.
     #[must_use]
     pub fn has_rules(self) -> bool {
@@ -185,13 +191,14 @@ impl Settings {
     /// Whether a listener of a protocol that forwards connections is as wanted.
     #[must_use]
     pub fn fits(&self, observed: &Self, protocol: Protocol) -> bool {
-        self.fits_rule(observed) && self.fits_frontend(observed, protocol)
+        self.fits_rule(observed, "") && self.fits_frontend(observed, protocol)
     }
 
-    /// Whether a rule is as wanted: the part that HTTP listeners have on their rules.
+    /// Whether a rule for a host is as wanted: the part that HTTP listeners have on their rules.
     #[must_use]
-    pub fn fits_rule(&self, observed: &Self) -> bool {
+    pub fn fits_rule(&self, observed: &Self, host: &str) -> bool {
         self.health.fits(&observed.health)
+            && self.health.host_for(host).is_none_or(|want| observed.health.domain.as_deref().unwrap_or(host) == want)
             && self.session_seconds == observed.session_seconds
             && (self.scheduler.is_none() || self.scheduler == observed.scheduler)
     }
@@ -214,11 +221,10 @@ impl Settings {
         fn fits<T: PartialEq>(want: &Option<T>, observed: &Option<T>) -> bool {
             want.is_none() || want == observed
         }
-        let plain = matches!(protocol, Protocol::Tcp | Protocol::Udp);
         (!protocol.needs_tls() || self.tls_by_host.is_some() || self.tls == observed.tls)
             && (!protocol.can_proxy() || self.proxy_protocol == observed.proxy_protocol)
-            && (protocol.has_rules() || fits(&self.idle_seconds, &observed.idle_seconds))
-            && (!plain || fits(&self.reset_on_removal, &observed.reset_on_removal))
+            && (!protocol.is_plain() || fits(&self.idle_seconds, &observed.idle_seconds))
+            && (!protocol.is_plain() || fits(&self.reset_on_removal, &observed.reset_on_removal))
     }
 }
 

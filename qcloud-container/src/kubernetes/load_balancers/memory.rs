@@ -9,11 +9,11 @@ use super::limits::LbLimits;
 use super::listener::ListenerKey;
 use super::model;
 use super::plan::{Op, Subject, plan, plan_targets};
-use super::service::Family;
+use super::service::{Family, ServiceKey};
 use super::spec::LbSpec;
 use super::state::{LbState, LbStatus, ListenerState, Owner};
 use super::targets::TargetSet;
-use super::{DeletePolicy, LbRef, LoadBalancers};
+use super::{DeletePolicy, LbRef, LoadBalancers, names};
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
 /// The addresses before the first ones that are given out.
@@ -136,18 +136,21 @@ impl InMemoryLoadBalancers {
             .collect()
     }
 
-    fn apply(&self, cloud: &mut Cloud, id: &str, service_uid: &str, op: &Op) {
+    fn apply(&self, cloud: &mut Cloud, id: &str, service: &ServiceKey, op: &Op) {
         let mut new_ids = BTreeSet::new();
         let mut next_id = cloud.next_id;
-        let maker = self.maker(service_uid);
+        let maker = self.maker(&service.uid);
         if let Some(record) = cloud.balancers.get_mut(id) {
-            let mut state = self.seen(record, service_uid);
+            let mut state = self.seen(record, &service.uid);
             model::apply(&mut state, op, |prefix| {
                 next_id += 1;
                 let id = format!("{prefix}-{next_id:08}");
                 new_ids.insert(id.clone());
                 id
             });
+            for listener in state.listeners.iter_mut().filter(|listener| new_ids.contains(&listener.id)) {
+                listener.name = names::listener_name(&self.cluster, service, listener.key);
+            }
             record.makers.extend(new_ids.into_iter().map(|id| (id, maker.clone())));
             record.state = state;
         }
@@ -212,7 +215,7 @@ impl LoadBalancers for InMemoryLoadBalancers {
             if matches!(op, Op::AwaitReady) {
                 return Err(ProviderError::pending("the balancer is being made", Duration::from_secs(1)));
             }
-            self.apply(&mut cloud, &id, &want.key.uid, op);
+            self.apply(&mut cloud, &id, &want.key, op);
         }
         let mut again_after = None;
         if plan.ops.is_empty() {
@@ -233,7 +236,7 @@ impl LoadBalancers for InMemoryLoadBalancers {
         };
         let mut cloud = self.cloud();
         for op in plan_targets(&state, targets, &self.limits) {
-            self.apply(&mut cloud, &state.id, &of.service.uid, &op);
+            self.apply(&mut cloud, &state.id, &of.service, &op);
         }
         Ok(())
     }

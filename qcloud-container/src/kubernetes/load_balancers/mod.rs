@@ -23,6 +23,7 @@ mod reading;
 mod selector;
 mod service;
 mod service_config;
+mod settings;
 mod spec;
 mod state;
 mod subset;

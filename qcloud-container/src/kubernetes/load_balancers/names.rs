@@ -6,6 +6,9 @@ use super::listener::ListenerKey;
 use super::service::ServiceKey;
 use crate::kubernetes::ClusterIdentity;
 
+/// How many characters tell the listeners of Services apart.
+const MARK: usize = 24;
+
 /// The name of a Service's balancer when the user gives none: `a` and the uid without dashes, 32 characters at most,
 /// as Kubernetes has always done it.
 #[must_use]
@@ -17,7 +20,14 @@ pub fn balancer_name(service: &ServiceKey) -> String {
 /// several share, also across clusters.
 #[must_use]
 pub fn listener_prefix(cluster: &ClusterIdentity, service: &ServiceKey) -> String {
-    format!("k8s-{}-", digest(&["listener", &cluster.uid, &service.uid], 24))
+    format!("k8s-{}-", digest(&["listener", &cluster.uid, &service.uid], MARK))
+}
+
+/// Whether a listener of that name was made for a Service, of whatever cluster.
+#[must_use]
+pub fn is_listener_name(name: &str) -> bool {
+    let mark = name.strip_prefix("k8s-").and_then(|rest| rest.split_once('-')).map(|(mark, _)| mark);
+    mark.is_some_and(|mark| mark.len() == MARK && mark.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The name of a Service's listener; at most 80 characters, those of the Service's name cut off.
@@ -60,6 +70,8 @@ mod tests {
         assert_eq!(name.len(), 80);
         assert!(name.starts_with(&listener_prefix(&one, &service)));
         assert!(!name.starts_with(&listener_prefix(&two, &service)));
+        assert!(is_listener_name(&name));
+        assert!(["", "web", "k8s-web-80", &name[..20]].into_iter().all(|other| !is_listener_name(other)));
         assert_ne!(create_token(&one, &service, "", 0), create_token(&two, &service, "", 0));
         assert_ne!(create_token(&one, &service, "", 0), create_token(&one, &service, "", 1));
     }

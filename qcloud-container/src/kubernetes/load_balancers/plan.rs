@@ -8,6 +8,7 @@ use super::listener::{ListenerKey, ListenerSpec, Rule, Settings, Tls};
 use super::spec::{LbSpec, Scope, StaticAddress};
 use super::state::{LbState, ListenerState, Owner};
 use super::targets::{Target, TargetSet};
+use super::{annotations, names};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// Listeners made by one step.
@@ -160,6 +161,17 @@ pub fn plan(want: &LbSpec, observed: &[LbState], limits: &LbLimits) -> Result<Pl
                 let message = format!("the balancer {} was made for another Service", existing.id);
                 return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
             }
+            let of_another = |listener: &&ListenerState| !listener.owned && names::is_listener_name(&listener.name);
+            if let (false, Some(listener)) = (existing.shared, state.listeners.iter().find(of_another)) {
+                let message = format!(
+                    "the balancer {} has the listener {} of another Service; to share it, set the annotation {} of both \
+                     to \"true\"",
+                    existing.id,
+                    listener.name,
+                    annotations::SHARE_EXISTING,
+                );
+                return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
+            }
             Some(state)
         }
         None => {
@@ -174,7 +186,7 @@ pub fn plan(want: &LbSpec, observed: &[LbState], limits: &LbLimits) -> Result<Pl
                         "{} of the balancer {} cannot be changed in place; allow its replacement with the annotation {}",
                         fixed_differences(want, state).join(", "),
                         state.id,
-                        super::annotations::ALLOW_RECREATE,
+                        annotations::ALLOW_RECREATE,
                     );
                     return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
                 }
@@ -209,7 +221,7 @@ pub fn plan(want: &LbSpec, observed: &[LbState], limits: &LbLimits) -> Result<Pl
 fn fixed_differences(want: &LbSpec, state: &LbState) -> Vec<&'static str> {
     let address = match &want.address {
         Some(StaticAddress::Ip(address)) => state.addresses.is_empty() || state.addresses.contains(address),
-        Some(StaticAddress::Reserved(id)) => state.reserved_address.as_ref().is_none_or(|observed| observed == id),
+        Some(StaticAddress::Reserved(id)) => state.reserved_address.as_ref() == Some(id),
         None => true,
     };
     let charging = match (want.charging, state.charging) {
@@ -333,7 +345,7 @@ fn rule_steps(spec: &ListenerSpec, listener: Option<&ListenerState>, ops: &mut V
         ops.push(Op::CreateRules { listener: spec.key, rules: missing, settings: spec.settings.clone() });
     }
     for state in observed.iter().filter(|state| spec.rules.contains(&state.rule)) {
-        if !spec.settings.fits_rule(&state.settings) {
+        if !spec.settings.fits_rule(&state.settings, &state.rule.host) {
             let (rule, settings) = (state.rule.clone(), spec.settings.clone());
             ops.push(Op::ModifyRule { listener: spec.key, rule, settings });
         }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::access::Access;
 use super::annotations as names;
 use super::health::{HealthCheck, HealthSource};
-use super::listener::{ListenerKey, ListenerSpec, Protocol, Rule, Settings, Tls};
+use super::listener::{ListenerSpec, Protocol, Rule, Settings, Tls};
 use super::protocols::{self, PortProtocols};
 use super::selector::LabelSelector;
 use super::service::{Family, Service, ServicePort};
 use super::service_config::{apply_config, apply_health_checks, apply_listener_parameters};
+use super::settings;
 use super::spec::{
     AddressMode, Charging, CrossNetwork, Existing, LbSpec, Mode, NodeChoice, Protection, Scope, StaticAddress,
 };
@@ -102,9 +103,10 @@ impl LbSpec {
         spec.mode = mode(service, &values)?;
         read_balancer(&mut spec, service, &values)?;
         read_create_parameters(&mut spec, &values)?;
+        check_address(&spec, &values)?;
         read_access(&mut spec, service, &values)?;
         spec.nodes = node_choice(&values)?;
-        spec.listeners = listeners(service, &values, context, spec.mode)?;
+        spec.listeners = listeners(service, &values, context, &spec)?;
         if let Some(name) = config_name(service, &values)? {
             let Some(config) = &context.service_config else {
                 let message = format!("annotation {}: the TkeServiceConfig {name} is not there", names::SERVICE_CONFIG);
@@ -116,8 +118,28 @@ impl LbSpec {
         }
         apply_health_checks(&values, &mut spec.listeners)?;
         settle_address_mode(&mut spec, &values)?;
+        for listener in &mut spec.listeners {
+            listener.settings.complete(listener.key.protocol);
+        }
+        for listener in &spec.listeners {
+            settings::check(listener, &spec).map_err(|why| refused_settings(&values, listener, &why))?;
+        }
         Ok(Some(spec))
     }
+}
+
+/// The error for settings that a listener cannot have. Several annotations may have contributed.
+fn refused_settings(values: &Values<'_>, listener: &ListenerSpec, why: &str) -> ProviderError {
+    let sources = [
+        names::LISTENER_PARAMETERS,
+        names::SERVICE_CONFIG,
+        names::SERVICE_CONFIG_AUTO,
+        names::HEALTH_CHECK,
+        names::IDLE_TIMEOUT,
+    ];
+    let set: Vec<&str> = sources.into_iter().filter(|name| values.text(name).is_some()).collect();
+    let message = format!("annotation {}: listener {}: {why}", set.join(", "), listener.key);
+    ProviderError::new(ErrorKind::InvalidArgument, message)
 }
 
 fn refuse_unknown(annotations: &BTreeMap<String, String>) -> Result<()> {
@@ -306,6 +328,20 @@ fn read_create_parameters(spec: &mut LbSpec, values: &Values<'_>) -> Result<()> 
     Ok(())
 }
 
+/// Refuses an address that the balancer cannot have.
+fn check_address(spec: &LbSpec, values: &Values<'_>) -> Result<()> {
+    let text = values.text(names::STATIC_ADDRESS);
+    if let (Some(text), true) = (text, spec.existing.is_some()) {
+        return Err(invalid(names::STATIC_ADDRESS, text, "an existing balancer has its address"));
+    }
+    if let (Some(StaticAddress::Reserved(id)), Scope::Public) = (&spec.address, &spec.scope) {
+        let name = if text.is_some() { names::STATIC_ADDRESS } else { names::CREATE_PARAMETERS };
+        let why = format_args!("only internal balancers take an elastic address; it needs {}", names::INTERNAL_SUBNET);
+        return Err(invalid(name, id, why));
+    }
+    Ok(())
+}
+
 fn read_access(spec: &mut LbSpec, service: &Service, values: &Values<'_>) -> Result<()> {
     let mut ranges = BTreeSet::new();
     let (field, written) = if service.source_ranges.is_empty() {
@@ -317,8 +353,10 @@ fn read_access(spec: &mut LbSpec, service: &Service, values: &Values<'_>) -> Res
         let range: IpNet = text.trim().parse().map_err(|_| invalid(field, text, "it is a network like 10.0.0.0/8"))?;
         ranges.insert(range.trunc());
     }
-    if ranges.iter().any(|range| range.prefix_len() == 0) {
-        // All of a family is everyone: the other family has no address to come from.
+    let own = |range: &IpNet| range.addr().is_ipv6() == (spec.family == Family::V6);
+    if ranges.iter().any(|range| range.prefix_len() == 0 && own(range)) {
+        // All addresses of the balancer's own version are everyone who can come. All of the other version are nobody:
+        // such a range stays beside the others, since a set that it left empty would admit everyone.
         ranges.clear();
     }
     let groups = values.list(names::SECURITY_GROUPS).unwrap_or_default();
@@ -346,7 +384,12 @@ fn node_choice(values: &Values<'_>) -> Result<NodeChoice> {
     })
 }
 
-fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode: Mode) -> Result<Vec<ListenerSpec>> {
+fn listeners(
+    service: &Service,
+    values: &Values<'_>,
+    context: &ReadContext,
+    spec: &LbSpec,
+) -> Result<Vec<ListenerSpec>> {
     let numbers: BTreeSet<u16> = service.ports.iter().map(|port| port.port).collect();
     let specified = protocols::read(values, &numbers)?;
     let mut base = Settings {
@@ -358,29 +401,31 @@ fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode
     apply_listener_parameters(values, &mut base)?;
     let proxy_protocol = values.is_set(names::PROXY_PROTOCOL)?;
     let mut listeners: Vec<ListenerSpec> = Vec::new();
-    for port in &service.ports {
-        let own = match port.protocol.as_str() {
-            "TCP" | "" => Protocol::Tcp,
-            "UDP" => Protocol::Udp,
-            other => {
-                let message = format!("port {}: protocol {other} is not offered", port.port);
-                return Err(ProviderError::new(ErrorKind::Unsupported, message));
-            }
-        };
+    let ports = service.ports.iter().map(|port| Ok((port, own_protocol(port)?))).collect::<Result<Vec<_>>>()?;
+    for (port, own) in &ports {
         let none = PortProtocols::default();
         let special = specified.get(&port.port).unwrap_or(&none);
-        let wanted: Vec<Protocol> =
-            if special.protocols.is_empty() { vec![own] } else { special.protocols.iter().copied().collect() };
+        // What is carried as the Service's port itself is, and what no port of the Service carries.
+        let is_mine = |protocol: &Protocol| {
+            let transport = protocol.transport();
+            transport == own.transport()
+                || !ports.iter().any(|(other, theirs)| other.port == port.port && theirs.transport() == transport)
+        };
+        let wanted: Vec<Protocol> = match special.protocols.is_empty() {
+            true => vec![*own],
+            false => special.protocols.iter().copied().filter(is_mine).collect(),
+        };
+        if wanted.is_empty() {
+            let text = values.text(names::SPECIFY_PROTOCOL).unwrap_or_default();
+            let why = format_args!("port {}: the Service has it for {own} too, which gets no protocol", port.port);
+            return Err(invalid(names::SPECIFY_PROTOCOL, text, why));
+        }
         for protocol in wanted {
-            if listeners.iter().any(|listener| listener.key == ListenerKey::new(port.port, protocol)) {
-                // A port that the Service has for TCP and UDP already, and both are specified for it.
-                continue;
-            }
             let mut listener = listener(port, protocol, special, context)?;
-            let mut health = match (protocol, service.health_check_node_port) {
-                (Protocol::Tcp | Protocol::TcpSsl, Some(port)) if service.local_traffic && mode != Mode::Direct => {
-                    HealthCheck::of_node(port)
-                }
+            // Without it, as for UDP, nodes without pods fail the usual check too: they drop what comes to the node port.
+            let asks_node = protocol == Protocol::Tcp && spec.family == Family::V4 && spec.mode != Mode::Direct;
+            let mut health = match service.health_check_node_port {
+                Some(port) if service.local_traffic && asks_node => HealthCheck::of_node(port),
                 _ => HealthCheck::default(),
             };
             health.override_with(&base.health);
@@ -390,10 +435,29 @@ fn listeners(service: &Service, values: &Values<'_>, context: &ReadContext, mode
             listeners.push(listener);
         }
     }
+    if base.idle_seconds.is_some() && !listeners.iter().any(|listener| listener.key.protocol.is_plain()) {
+        let name =
+            [names::IDLE_TIMEOUT, names::LISTENER_PARAMETERS].into_iter().find(|name| values.text(name).is_some());
+        let name = name.unwrap_or(names::IDLE_TIMEOUT);
+        let text = values.text(name).unwrap_or_default();
+        return Err(invalid(name, text, "no listener of the Service is TCP or UDP, which alone have an idle timeout"));
+    }
     if proxy_protocol && !listeners.iter().any(|listener| listener.settings.proxy_protocol) {
         return Err(invalid(names::PROXY_PROTOCOL, "true", "no listener of the Service is TCP_SSL or QUIC"));
     }
     Ok(listeners)
+}
+
+/// What a port of a Service speaks when no annotation says otherwise.
+fn own_protocol(port: &ServicePort) -> Result<Protocol> {
+    match port.protocol.as_str() {
+        "TCP" | "" => Ok(Protocol::Tcp),
+        "UDP" => Ok(Protocol::Udp),
+        other => {
+            let message = format!("port {}: protocol {other} is not offered", port.port);
+            Err(ProviderError::new(ErrorKind::Unsupported, message))
+        }
+    }
 }
 
 fn listener(
@@ -435,7 +499,7 @@ fn listener(
 
 /// What the status says of the address, and where health checks come from in consequence.
 fn settle_address_mode(spec: &mut LbSpec, values: &Values<'_>) -> Result<()> {
-    let plain = |listener: &ListenerSpec| matches!(listener.key.protocol, Protocol::Tcp | Protocol::Udp);
+    let plain = |listener: &ListenerSpec| listener.key.protocol.is_plain();
     spec.address_mode = match values.text(names::ADDRESS_MODE) {
         Some("VIP") => AddressMode::Vip,
         Some("Proxy") if spec.mode == Mode::Vip => {

@@ -45,20 +45,32 @@ struct Session {
     session_expire_time: Option<u32>,
 }
 
+/// A health check in the words of CreateListener; a TkeServiceConfig writes them with a small first letter.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Check {
-    enable: Option<bool>,
+    health_switch: Option<u8>,
+    #[serde(rename = "enable")]
+    enabled: Option<bool>,
+    #[serde(alias = "intervalTime")]
     interval_time: Option<u32>,
+    #[serde(alias = "healthNum")]
     health_num: Option<u32>,
+    #[serde(alias = "unHealthNum")]
     un_health_num: Option<u32>,
-    #[serde(alias = "timeOut")]
+    #[serde(rename = "TimeOut", alias = "timeOut", alias = "timeout")]
     timeout: Option<u32>,
+    #[serde(alias = "checkType")]
     check_type: Option<String>,
-    check_port: Option<u16>,
+    #[serde(alias = "checkPort")]
+    check_port: Option<i32>,
+    #[serde(alias = "httpCode")]
     http_code: Option<u8>,
+    #[serde(alias = "httpCheckPath")]
     http_check_path: Option<String>,
+    #[serde(alias = "httpCheckDomain")]
     http_check_domain: Option<String>,
+    #[serde(alias = "sourceIpType")]
     source_ip_type: Option<u8>,
 }
 
@@ -70,6 +82,7 @@ pub(super) fn apply_config(object: &Value, listeners: &mut [ListenerSpec]) -> Re
     for part in config.load_balancer.l4_listeners {
         let protocol = Protocol::from_name(&part.protocol)
             .ok_or_else(|| wrong(format!("unknown protocol {:?}", part.protocol)))?;
+        let health = part.health_check.map(Check::read).transpose().map_err(wrong)?;
         // It may describe ports that the Service has no longer.
         let matching =
             listeners.iter_mut().filter(|listener| listener.key.port == part.port && listener.key.protocol == protocol);
@@ -77,8 +90,6 @@ pub(super) fn apply_config(object: &Value, listeners: &mut [ListenerSpec]) -> Re
             let settings = &mut listener.settings;
             if let Some(session) = &part.session {
                 settings.session_seconds = if session.enable { session.session_expire_time.unwrap_or(30) } else { 0 };
-                in_range(settings.session_seconds == 0 || (30..=3600).contains(&settings.session_seconds), "session")
-                    .map_err(wrong)?;
             }
             if let Some(scheduler) = &part.scheduler {
                 settings.scheduler = Some(scheduler_of(scheduler).map_err(wrong)?);
@@ -86,8 +97,8 @@ pub(super) fn apply_config(object: &Value, listeners: &mut [ListenerSpec]) -> Re
             if part.deregister_target_rst.is_some() {
                 settings.reset_on_removal = part.deregister_target_rst;
             }
-            if let Some(check) = &part.health_check {
-                settings.health.override_with(&check.read().map_err(wrong)?);
+            if let Some(check) = &health {
+                settings.health.override_with(check);
             }
         }
     }
@@ -98,22 +109,33 @@ pub(super) fn apply_config(object: &Value, listeners: &mut [ListenerSpec]) -> Re
 }
 
 impl Check {
-    fn read(&self) -> Result<HealthCheck, String> {
-        let check = HealthCheck {
-            enabled: self.enable.unwrap_or(true),
+    fn read(self) -> Result<HealthCheck, String> {
+        Ok(HealthCheck {
+            enabled: match (self.health_switch, self.enabled) {
+                (Some(0), None) => false,
+                (Some(1), None) => true,
+                (None, enabled) => enabled.unwrap_or(true),
+                _ => return Err("HealthSwitch is 0 or 1".to_owned()),
+            },
             kind: self.check_type.as_deref().map(kind_of).transpose()?,
-            port: self.check_port,
-            path: self.http_check_path.clone(),
-            domain: self.http_check_domain.clone(),
+            port: match self.check_port {
+                None | Some(-1) => None,
+                Some(port) => Some(port_of(port)?),
+            },
+            path: self.http_check_path,
+            domain: self.http_check_domain,
             good_statuses: self.http_code,
             interval: self.interval_time,
             timeout: self.timeout,
             healthy: self.health_num,
             unhealthy: self.un_health_num,
-            source: self.source_ip_type.map(source_of),
-        };
-        ranges(&check)?;
-        Ok(check)
+            source: match self.source_ip_type {
+                None => None,
+                Some(0) => Some(HealthSource::Balancer),
+                Some(1) => Some(HealthSource::Reserved),
+                Some(other) => return Err(format!("SourceIpType is 0 or 1, not {other}")),
+            },
+        })
     }
 }
 
@@ -138,7 +160,7 @@ pub(super) fn apply_listener_parameters(values: &Values<'_>, settings: &mut Sett
             "ProxyProtocol" => settings.proxy_protocol = flag()?,
             "DeregisterTargetRst" => settings.reset_on_removal = Some(flag()?),
             "HealthCheck" => {
-                let check: CloudCheck = serde_json::from_value(value)
+                let check: Check = serde_json::from_value(value)
                     .map_err(|error| invalid(LISTENER_PARAMETERS, text, format_args!("HealthCheck: {error}")))?;
                 let check = check.read().map_err(|why| invalid(LISTENER_PARAMETERS, text, why))?;
                 settings.health.override_with(&check);
@@ -152,48 +174,11 @@ pub(super) fn apply_listener_parameters(values: &Values<'_>, settings: &mut Sett
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct CloudCheck {
-    health_switch: Option<u8>,
-    #[serde(rename = "TimeOut")]
-    timeout: Option<u32>,
-    interval_time: Option<u32>,
-    health_num: Option<u32>,
-    un_health_num: Option<u32>,
-    http_code: Option<u8>,
-    http_check_path: Option<String>,
-    http_check_domain: Option<String>,
-    check_port: Option<i32>,
-    check_type: Option<String>,
-    source_ip_type: Option<u8>,
-}
-
-impl CloudCheck {
-    fn read(self) -> Result<HealthCheck, String> {
-        let check = HealthCheck {
-            enabled: self.health_switch != Some(0),
-            kind: self.check_type.as_deref().map(kind_of).transpose()?,
-            port: self.check_port.and_then(|port| u16::try_from(port).ok()),
-            path: self.http_check_path,
-            domain: self.http_check_domain,
-            good_statuses: self.http_code,
-            interval: self.interval_time,
-            timeout: self.timeout,
-            healthy: self.health_num,
-            unhealthy: self.un_health_num,
-            source: self.source_ip_type.map(source_of),
-        };
-        ranges(&check)?;
-        Ok(check)
-    }
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OwnCheck {
     enabled: Option<bool>,
     protocol: Option<String>,
-    port: Option<u16>,
+    port: Option<i32>,
     path: Option<String>,
     domain: Option<String>,
     statuses: Option<Vec<u8>>,
@@ -232,10 +217,10 @@ impl OwnCheck {
             let bit = digit.checked_sub(1).filter(|bit| *bit < 5).ok_or("statuses are first digits, 1 to 5")?;
             good_statuses = Some(good_statuses.unwrap_or_default() | 1 << bit);
         }
-        let check = HealthCheck {
+        Ok(HealthCheck {
             enabled: self.enabled.unwrap_or(true),
             kind: self.protocol.as_deref().map(kind_of).transpose()?,
-            port: self.port,
+            port: self.port.map(port_of).transpose()?,
             path: self.path,
             domain: self.domain,
             good_statuses,
@@ -244,22 +229,12 @@ impl OwnCheck {
             healthy: self.healthy,
             unhealthy: self.unhealthy,
             source: None,
-        };
-        ranges(&check)?;
-        Ok(check)
+        })
     }
 }
 
-fn ranges(check: &HealthCheck) -> Result<(), String> {
-    in_range(check.interval.is_none_or(|n| (2..=300).contains(&n)), "the interval (2 to 300)")?;
-    in_range(check.timeout.is_none_or(|n| (2..=60).contains(&n)), "the timeout (2 to 60)")?;
-    in_range(check.healthy.is_none_or(|n| (2..=10).contains(&n)), "the healthy count (2 to 10)")?;
-    in_range(check.unhealthy.is_none_or(|n| (2..=10).contains(&n)), "the unhealthy count (2 to 10)")?;
-    in_range(check.good_statuses.is_none_or(|n| (1..=31).contains(&n)), "the good statuses (1 to 31)")
-}
-
-fn in_range(good: bool, what: &str) -> Result<(), String> {
-    if good { Ok(()) } else { Err(format!("{what} is out of range")) }
+fn port_of(number: i32) -> Result<u16, String> {
+    u16::try_from(number).ok().filter(|port| *port != 0).ok_or_else(|| format!("{number} is no port"))
 }
 
 fn kind_of(name: &str) -> Result<HealthKind, String> {
@@ -267,7 +242,7 @@ fn kind_of(name: &str) -> Result<HealthKind, String> {
         "TCP" => Ok(HealthKind::Tcp),
         "HTTP" => Ok(HealthKind::Http),
         "PING" => Ok(HealthKind::Ping),
-        "CUSTOM" => Ok(HealthKind::Custom),
+        "CUSTOM" => Err("a CUSTOM health check needs what it sends and expects, which cannot be said here".to_owned()),
         _ => Err(format!("unknown kind of health check {name:?}")),
     }
 }
@@ -279,8 +254,4 @@ fn scheduler_of(name: &str) -> Result<Scheduler, String> {
         "IP_HASH" => Ok(Scheduler::IpHash),
         _ => Err(format!("unknown scheduler {name:?}")),
     }
-}
-
-fn source_of(number: u8) -> HealthSource {
-    if number == 0 { HealthSource::Balancer } else { HealthSource::Reserved }
 }

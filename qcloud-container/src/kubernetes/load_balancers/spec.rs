@@ -77,7 +77,7 @@ pub enum Charging {
 pub enum StaticAddress {
     /// This address.
     Ip(IpAddr),
-    /// A reserved address, by its id.
+    /// A reserved address, by its id, for an internal balancer to have beside its own.
     Reserved(String),
 }
 

@@ -211,14 +211,14 @@ fn pods_by_node<'e>(endpoints: &'e [Endpoint], port_name: &str) -> BTreeMap<&'e 
 
 fn host_of(node: &Node, spec: &LbSpec) -> Option<Host> {
     let suits = |address: &IpAddr| is_of(*address, spec.family);
-    let address = || node.addresses.iter().copied().find(suits).map(Host::Address);
-    match spec.family {
-        Family::V4 if node.by_address => address(),
-        // In another region nobody knows the machine by its id. One without an id is not known at all.
-        Family::V4 if spec.cross_network.is_some() && !node.instance_id.is_empty() => address(),
-        Family::V4 => (!node.instance_id.is_empty()).then(|| Host::Instance(node.instance_id.clone())),
-        Family::V6 => address(),
+    if node.instance_id.is_empty() {
+        return None;
     }
+    // In another region nobody knows the machine by its id, and an id stands for the machine's IPv4 address.
+    if node.by_address || spec.cross_network.is_some() || spec.family == Family::V6 {
+        return node.addresses.iter().copied().find(suits).map(Host::Address);
+    }
+    Some(Host::Instance(node.instance_id.clone()))
 }
 
 fn is_of(address: IpAddr, family: Family) -> bool {

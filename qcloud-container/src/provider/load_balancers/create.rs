@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::cache::Known;
 use super::observe::MOST_IDS;
 use super::{Regional, ownership};
-use crate::kubernetes::load_balancers::{Charging, Family, LbSpec, Scope, StaticAddress, names};
+use crate::kubernetes::load_balancers::{Charging, Family, LbSpec, Scope, StaticAddress, annotations, names};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// When to look again at what is being made.
@@ -64,6 +64,16 @@ impl Regional {
         }
         if want.family == Family::V6 {
             request.address_ip_version = Some(clb::AddressIpVersion::IPv6FullChain);
+            request.subnet_id =
+                request.subnet_id.or_else(|| self.options.ipv6_subnet_id.clone().filter(|_| self.is_home));
+            if request.subnet_id.is_none() && !want.extra.contains_key("SubnetId") {
+                let message = format!(
+                    "annotation {}: an IPv6 balancer takes its address from a subnet; name one here as SubnetId, or one \
+                     for all in the options of the controller",
+                    annotations::CREATE_PARAMETERS
+                );
+                return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
+            }
         }
         match &want.address {
             Some(StaticAddress::Ip(address)) => request.vip = Some(address.to_string()),

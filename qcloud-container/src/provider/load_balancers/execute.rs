@@ -78,6 +78,14 @@ impl Regional {
                 let mut request = modify_listener(&id, &listener.id, listener.key, settings);
                 let name = ownership::listener_name(&self.cluster, service, listener.key, settings);
                 request.listener_name = Some(name);
+                if let (true, Some(check)) = (listener.key.protocol.is_plain(), &mut request.health_check) {
+                    // The traffic's own port again.
+                    check.check_port.get_or_insert(-1);
+                }
+                let observed = state.listeners.iter().find(|observed| observed.id == listener.id);
+                if observed.is_none_or(|observed| observed.settings.reset_on_removal == Some(true)) {
+                    request.deregister_target_rst = settings.reset_on_removal;
+                }
                 self.clb.modify_listener(request).await?;
             }
             Op::CreateRules { listener, rules, settings } => {
@@ -89,7 +97,7 @@ impl Regional {
             Op::ModifyRule { listener, rule, settings } => {
                 let location = rule_id(state, *listener, rule)?;
                 let mut request = clb::ModifyRule::new(id, listener_id(state, *listener)?, location);
-                request.health_check = Some(wire::health(&settings.health, listener.protocol));
+                request.health_check = Some(wire::rule_health(&settings.health, &rule.host));
                 request.scheduler = settings.scheduler.map(wire::scheduler);
                 request.session_expire_time = Some(i64::from(settings.session_seconds));
                 self.clb.modify_rule(request).await?;
@@ -178,20 +186,19 @@ impl Regional {
 }
 
 fn modify_listener(balancer: &str, id: &str, key: ListenerKey, settings: &Settings) -> clb::ModifyListener {
-    use crate::kubernetes::load_balancers::Protocol as P;
     let mut request = clb::ModifyListener::new(balancer, id);
-    let plain = matches!(key.protocol, P::Tcp | P::Udp);
     if let Some(tls) = settings.tls.as_ref().filter(|_| key.protocol.needs_tls()) {
         (request.certificate, request.multi_cert_info) = wire::certificate(tls);
     }
     if !key.protocol.has_rules() {
         request.health_check = Some(wire::health(&settings.health, key.protocol));
         request.scheduler = settings.scheduler.map(wire::scheduler);
-        request.idle_connect_timeout = settings.idle_seconds.map(i64::from);
     }
-    if plain {
+    if key.protocol.is_plain() {
+        request.idle_connect_timeout = settings.idle_seconds.map(i64::from);
         request.session_expire_time = Some(i64::from(settings.session_seconds));
-        request.deregister_target_rst = settings.reset_on_removal;
+        // Not every account may name it, so it is named only to change it.
+        request.deregister_target_rst = settings.reset_on_removal.filter(|on| *on);
     }
     if key.protocol.can_proxy() {
         request.proxy_protocol = Some(settings.proxy_protocol);

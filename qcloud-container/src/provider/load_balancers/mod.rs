@@ -25,7 +25,7 @@ use crate::kubernetes::load_balancers::{
 };
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
-pub use ownership::{CLUSTER_TAG, RETAINED_PREFIX, SERVICE_TAG, SERVICE_UID_TAG};
+pub use ownership::{ADDRESS_TAG, CLUSTER_TAG, RETAINED_PREFIX, SERVICE_TAG, SERVICE_UID_TAG};
 
 /// How balancers are made and removed.
 #[derive(Clone, Debug)]
@@ -33,6 +33,9 @@ pub use ownership::{CLUSTER_TAG, RETAINED_PREFIX, SERVICE_TAG, SERVICE_UID_TAG};
 pub struct ClbOptions {
     /// The network of the cluster; the account's default one when absent.
     pub vpc_id: Option<String>,
+    /// The subnet from which IPv6 balancers take their addresses, unless a Service names another one as `SubnetId` among
+    /// the parameters of CreateLoadBalancer. Without either, they are refused.
+    pub ipv6_subnet_id: Option<String>,
     /// Whether a balancer is deleted although it has many targets or much traffic. CLB refuses that otherwise.
     pub force_delete: bool,
     /// How long a finished balancer is believed to be as it was left. Then a sweep that all Services share shows whether
@@ -53,6 +56,7 @@ impl Default for ClbOptions {
     fn default() -> Self {
         Self {
             vpc_id: None,
+            ipv6_subnet_id: None,
             force_delete: true,
             verify_after: Duration::from_secs(600),
             inspect_after: Duration::from_secs(1800),

@@ -3,7 +3,7 @@
 use qcloud_clb::model::{LoadBalancer, TagInfo};
 
 use crate::kubernetes::ClusterIdentity;
-use crate::kubernetes::load_balancers::{LbSpec, ListenerKey, Owner, ServiceKey, Settings, names};
+use crate::kubernetes::load_balancers::{LbSpec, ListenerKey, Owner, ServiceKey, Settings, StaticAddress, names};
 
 /// The tag with the cluster's uid.
 pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
@@ -11,6 +11,8 @@ pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
 pub const SERVICE_UID_TAG: &str = "qcloud-rs-service-uid";
 /// The tag with namespace and name of the Service, for people.
 pub const SERVICE_TAG: &str = "qcloud-rs-service";
+/// The tag with the id of the elastic address that the balancer was made with. CLB shows it nowhere else.
+pub const ADDRESS_TAG: &str = "qcloud-rs-address";
 /// What the name of a balancer begins with that outlived its Service. CLB cannot take tags away, so the name says that
 /// they no longer count.
 pub const RETAINED_PREFIX: &str = "retained-";
@@ -22,9 +24,14 @@ pub(super) fn own_tags(cluster: &ClusterIdentity, service: &ServiceKey) -> [(&'s
 
 pub(super) fn tags(cluster: &ClusterIdentity, want: &LbSpec) -> Vec<TagInfo> {
     let own = own_tags(cluster, &want.key);
+    let address = match &want.address {
+        Some(StaticAddress::Reserved(id)) => Some((ADDRESS_TAG, id.clone())),
+        _ => None,
+    };
     let theirs = want.tags.iter().map(|(name, value)| (name.as_str(), value.clone()));
     own.into_iter()
-        .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG].contains(name)))
+        .chain(address)
+        .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG, ADDRESS_TAG].contains(name)))
         .map(|(name, value)| TagInfo { tag_key: name.to_owned(), tag_value: value })
         .collect()
 }

@@ -50,8 +50,8 @@ impl Regional {
 
     pub(super) fn limits(&self) -> LbLimits {
         let mut limits = LbLimits::new(self.options.listeners, self.options.targets_per_listener);
-        // CLB has 20 tags on a balancer, and three are ours.
-        limits.tags = 17;
+        // CLB has 20 tags on a balancer, and at most four are ours.
+        limits.tags = 16;
         // RSA, ECC and SM2.
         limits.certificates = 3;
         // No action of CLB sets it.

@@ -31,11 +31,13 @@ fn read_scheduler(scheduler: &clb::Scheduler) -> Option<Scheduler> {
     }
 }
 
-/// The check to send. The source is always said: CLB documents no default for it.
+/// The check to send.
 pub(super) fn health(check: &HealthCheck, protocol: Protocol) -> clb::HealthCheck {
     if !check.enabled {
         return clb::HealthCheck { health_switch: Some(0), ..clb::HealthCheck::default() };
     }
+    let mut check = check.clone();
+    check.complete(protocol);
     let number = |number: Option<u32>| number.map(i64::from);
     clb::HealthCheck {
         health_switch: Some(1),
@@ -44,18 +46,13 @@ pub(super) fn health(check: &HealthCheck, protocol: Protocol) -> clb::HealthChec
         health_num: number(check.healthy),
         un_health_num: number(check.unhealthy),
         http_code: check.good_statuses.map(i64::from),
-        http_check_path: check.path.clone(),
-        // A TCP listener needs one for an HTTP check.
-        http_check_domain: check
-            .domain
-            .clone()
-            .or_else(|| (check.kind == Some(HealthKind::Http) && !protocol.has_rules()).then(|| "healthz".to_owned())),
+        http_check_path: check.path,
+        http_check_domain: check.domain,
         check_port: check.port.map(i64::from),
         check_type: check.kind.map(|kind| match kind {
             HealthKind::Tcp => clb::HealthCheckType::TCP,
             HealthKind::Http => clb::HealthCheckType::HTTP,
             HealthKind::Ping => clb::HealthCheckType::PING,
-            HealthKind::Custom => clb::HealthCheckType::Custom,
         }),
         http_version: (check.kind == Some(HealthKind::Http) && !protocol.has_rules())
             .then_some(clb::HttpCheckVersion::from("HTTP/1.1")),
@@ -67,9 +64,21 @@ pub(super) fn health(check: &HealthCheck, protocol: Protocol) -> clb::HealthChec
     }
 }
 
-pub(super) fn read_health(check: &clb::HealthCheck) -> HealthCheck {
+/// The check of a rule for a host.
+pub(super) fn rule_health(check: &HealthCheck, host: &str) -> clb::HealthCheck {
+    let http_check_domain = check.host_for(host).map(str::to_owned);
+    clb::HealthCheck { http_check_domain, ..health(check, Protocol::Http) }
+}
+
+fn read_health(check: &clb::HealthCheck, protocol: Protocol) -> HealthCheck {
     let number = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
-    HealthCheck {
+    let kind = match &check.check_type {
+        Some(clb::HealthCheckType::TCP) => Some(HealthKind::Tcp),
+        Some(clb::HealthCheckType::HTTP) => Some(HealthKind::Http),
+        Some(clb::HealthCheckType::PING) => Some(HealthKind::Ping),
+        _ => None,
+    };
+    let mut read = HealthCheck {
         enabled: check.health_switch != Some(0),
         timeout: number(check.time_out),
         interval: number(check.interval_time),
@@ -78,20 +87,20 @@ pub(super) fn read_health(check: &clb::HealthCheck) -> HealthCheck {
         good_statuses: check.http_code.and_then(|code| u8::try_from(code).ok()),
         path: check.http_check_path.clone(),
         domain: check.http_check_domain.clone(),
-        port: check.check_port.and_then(|port| u16::try_from(port).ok()),
-        kind: match &check.check_type {
-            Some(clb::HealthCheckType::TCP) => Some(HealthKind::Tcp),
-            Some(clb::HealthCheckType::HTTP) => Some(HealthKind::Http),
-            Some(clb::HealthCheckType::PING) => Some(HealthKind::Ping),
-            Some(clb::HealthCheckType::Custom) => Some(HealthKind::Custom),
-            _ => None,
-        },
+        port: check.check_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0),
+        kind,
         source: match &check.source_ip_type {
             Some(clb::HealthCheckSourceIp::Vip) => Some(HealthSource::Balancer),
             Some(clb::HealthCheckSourceIp::ReservedRange) => Some(HealthSource::Reserved),
             _ => None,
         },
+    };
+    read.complete(protocol);
+    if check.check_type.is_some() {
+        // A kind that is never asked for is not the usual one.
+        read.kind = kind;
     }
+    read
 }
 
 fn mode(tls: &Tls) -> clb::SslMode {
@@ -121,12 +130,15 @@ fn read_certificate(certificate: &clb::CertificateOutput) -> Tls {
 }
 
 pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Settings {
-    let mut settings = Settings::default();
-    if let Some(check) = &listener.health_check {
-        settings.health = read_health(check);
-    }
-    settings.session_seconds = listener.session_expire_time.and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
-    settings.scheduler = listener.scheduler.as_ref().and_then(read_scheduler);
+    let seconds = |time: Option<i64>| time.and_then(|time| u32::try_from(time).ok());
+    let mut settings = Settings {
+        session_seconds: seconds(listener.session_expire_time).unwrap_or(0),
+        scheduler: listener.scheduler.as_ref().and_then(read_scheduler),
+        // CLB shows 0 where nobody has set it.
+        idle_seconds: seconds(listener.idle_connect_timeout).filter(|time| *time != 0),
+        reset_on_removal: Some(listener.deregister_target_rst),
+        ..Settings::default()
+    };
     if listener.sni_switch == 1 {
         let of_rule =
             |rule: &clb::RuleOutput| Some((rule.domain.clone(), read_certificate(rule.certificate.as_ref()?)));
@@ -134,8 +146,10 @@ pub(super) fn read_listener(listener: &clb::Listener, protocol: Protocol) -> Set
     } else {
         settings.tls = listener.certificate.as_ref().filter(|_| protocol.needs_tls()).map(read_certificate);
     }
-    settings.idle_seconds = listener.idle_connect_timeout.and_then(|time| u32::try_from(time).ok());
-    settings.reset_on_removal = Some(listener.deregister_target_rst);
+    settings.complete(protocol);
+    if let Some(check) = &listener.health_check {
+        settings.health = read_health(check, protocol);
+    }
     settings
 }
 
@@ -147,7 +161,7 @@ pub(super) fn own_host(state: &LbState) -> String {
 
 pub(super) fn read_rule(rule: &clb::RuleOutput, own_host: &str) -> (Rule, Settings) {
     let settings = Settings {
-        health: read_health(&rule.health_check),
+        health: read_health(&rule.health_check, Protocol::Http),
         session_seconds: u32::try_from(rule.session_expire_time).unwrap_or(0),
         scheduler: read_scheduler(&rule.scheduler),
         ..Settings::default()
@@ -164,7 +178,7 @@ pub(super) fn rule(rule: &Rule, settings: &Settings, own_host: &str) -> clb::Rul
         url: rule.path.clone(),
         domain: Some(if rule.host.is_empty() { own_host.to_owned() } else { rule.host.clone() }),
         session_expire_time: Some(i64::from(settings.session_seconds)),
-        health_check: Some(health(&settings.health, Protocol::Http)),
+        health_check: Some(rule_health(&settings.health, &rule.host)),
         scheduler: settings.scheduler.map(scheduler),
         ..clb::RuleInput::default()
     }
