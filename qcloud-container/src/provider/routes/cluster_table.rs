@@ -13,7 +13,7 @@ use qcloud_core::Config;
 use tokio::sync::Mutex as Turn;
 
 use super::Results;
-use crate::kubernetes::routes::{ClusterRoute, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes, Step, steps};
+use crate::kubernetes::routes::{ClusterRoute, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes, Step, steps};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 use crate::provider::error::copy;
 use crate::v20180525::Client;
@@ -266,12 +266,7 @@ impl Routes for ClusterTableRoutes {
         Ok(routes.into_iter().filter_map(show).collect())
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         let results = Results::new(add.len(), delete.len(), done);
         if add.is_empty() && delete.is_empty() {
             return results.finish();

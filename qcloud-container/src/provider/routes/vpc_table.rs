@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use super::Results;
 use super::vpc_items::{Item, RouteTables, Table};
 use super::vpc_writes::{Kind, Slot, Write, table_writes};
-use crate::kubernetes::routes::{ClusterRoute, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes};
+use crate::kubernetes::routes::{ClusterRoute, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes};
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 use crate::provider::error::copy;
 
@@ -277,12 +277,7 @@ impl Routes for VpcTableRoutes {
         Ok(routes)
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         let results = Results::new(add.len(), delete.len(), done);
         let limits = self.limits();
         let mut adds = Vec::new();
