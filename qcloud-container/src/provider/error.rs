@@ -165,7 +165,12 @@ fn is_read(error: &Error) -> bool {
 
 /// The same error for one more who waits. The cause stays with the first.
 pub(crate) fn copy(error: &ProviderError) -> ProviderError {
-    let mut copy = ProviderError::new(error.kind(), error.message().to_owned());
+    reworded(error, error.message().to_owned())
+}
+
+/// The same error in other words.
+pub(crate) fn reworded(error: &ProviderError, message: String) -> ProviderError {
+    let mut copy = ProviderError::new(error.kind(), message);
     if let Some(code) = error.code() {
         copy = copy.with_code(code);
     }
