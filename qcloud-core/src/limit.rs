@@ -25,7 +25,8 @@ type BucketKey = (String, String, String);
 /// Token buckets per service, action and region, shared by every client of a configuration.
 ///
 /// The API counts calls per action and region over the whole account, so a process should use only its share:
-/// [`with_share`](Self::with_share). Every bucket starts full and holds one second's worth.
+/// [`with_share`](Self::with_share). Calls go at that part of the documented rate; what is left of it may go at once, and
+/// always one call may, so that no second has more calls than are documented.
 #[derive(Clone)]
 pub struct RateLimits {
     rates: Vec<Rates>,
@@ -61,23 +62,24 @@ impl RateLimits {
         self
     }
 
-    fn rate(&self, service: &str, action: &str) -> Option<f64> {
+    fn pace(&self, service: &str, action: &str) -> Option<Pace> {
         let rates = self.rates.iter().find(|rates| rates.service == service)?;
         let listed = rates.actions.iter().find(|(name, _)| *name == action).map(|(_, rate)| *rate);
-        let rate = f64::from(listed.unwrap_or(rates.default)) * self.share;
-        (rate > 0.0).then_some(rate)
+        let documented = f64::from(listed.unwrap_or(rates.default));
+        let rate = documented * self.share;
+        (rate > 0.0).then(|| Pace { rate, burst: (documented - rate).max(1.0) })
     }
 
     /// Waits for a call's turn. Turns are given in the order of asking; who stops waiting gives up nothing but the
     /// place in the queue.
     pub(crate) async fn acquire(&self, service: &str, action: &str, region: Option<&Region>, clock: &dyn Clock) {
-        let Some(rate) = self.rate(service, action) else { return };
+        let Some(pace) = self.pace(service, action) else { return };
         let bucket = self.bucket(service, action, region.map_or("", Region::as_str));
         let mut level = bucket.level.lock().await;
-        level.refill(rate, clock.elapsed());
+        level.refill(pace, clock.elapsed());
         while level.tokens < 1.0 {
-            clock.sleep(Duration::from_secs_f64((1.0 - level.tokens) / rate).max(Duration::from_micros(1))).await;
-            level.refill(rate, clock.elapsed());
+            clock.sleep(Duration::from_secs_f64((1.0 - level.tokens) / pace.rate).max(Duration::from_micros(1))).await;
+            level.refill(pace, clock.elapsed());
         }
         level.tokens -= 1.0;
     }
@@ -98,6 +100,15 @@ impl fmt::Debug for RateLimits {
     }
 }
 
+/// How fast calls of an action may go.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Calls per second.
+    rate: f64,
+    /// How many may go at once.
+    burst: f64,
+}
+
 #[derive(Default)]
 struct Bucket {
     level: tokio::sync::Mutex<Level>,
@@ -110,11 +121,10 @@ struct Level {
 }
 
 impl Level {
-    fn refill(&mut self, rate: f64, now: Duration) {
-        let full = rate.max(1.0);
+    fn refill(&mut self, pace: Pace, now: Duration) {
         self.tokens = match self.at {
-            None => full,
-            Some(at) => (self.tokens + now.saturating_sub(at).as_secs_f64() * rate).min(full),
+            None => pace.burst,
+            Some(at) => (self.tokens + now.saturating_sub(at).as_secs_f64() * pace.rate).min(pace.burst),
         };
         self.at = Some(now);
     }

@@ -15,7 +15,7 @@ use qcloud_container::kubernetes::instances::{
     AddressKind, InMemoryInstances, Instance, InstanceState, Instances, Inventory, Lookup, NodeAddress, NodeRef,
 };
 use qcloud_container::kubernetes::routes::{
-    ClusterRoute, InMemoryRoutes, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes,
+    ClusterRoute, InMemoryRoutes, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes,
 };
 use qcloud_container::kubernetes::{ClusterIdentity, Result};
 use serde_json::{Value, json};
@@ -67,12 +67,7 @@ impl Routes for CountedRoutes {
         self.routes.list().await
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         self.adds.fetch_add(add.len(), Ordering::Relaxed);
         self.routes.apply(add, delete, done).await
     }

@@ -70,7 +70,10 @@ fn by_code(error: &Error, code: &str) -> ErrorKind {
         "InvalidParameter" if is_of_clb(error) && qcloud_clb::is_not_found(error) => return ErrorKind::NotFound,
         "ResourceUnavailable.Attached" => return ErrorKind::InUse,
         "LimitExceeded.InstanceAttachedDisk" => return ErrorKind::Exhausted(Exhausted::AttachLimit),
-        "ResourceInsufficient.OverQuota" | "OverQuota" => return ErrorKind::Exhausted(Exhausted::Quota),
+        "ResourceInsufficient.OverQuota"
+        | "OverQuota"
+        | "ResourceInsufficient.OverRefundQuota"
+        | "InsufficientRefundQuota" => return ErrorKind::Exhausted(Exhausted::Quota),
         "ResourceInsufficient.Subnet" | "FailedOperation.NoAvailableIpAddressCountInSubnet" => {
             return ErrorKind::Exhausted(Exhausted::Addresses);
         }
@@ -78,11 +81,19 @@ fn by_code(error: &Error, code: &str) -> ErrorKind {
         | "ResourceUnavailable.NotPortable"
         | "ResourceUnavailable.TypeError"
         | "ResourceUnavailable.NotSupported" => return ErrorKind::InvalidArgument,
-        "InvalidDisk.Busy" | "ResourceInUse.DiskMigrating" | "TradeDealConflict" => return ErrorKind::Busy,
+        "InvalidDisk.Busy"
+        | "ResourceInUse.DiskMigrating"
+        | "ResourceInUse.DiskRollbacking"
+        | "ResourceInUse.CopySnapshotConflict"
+        | "ResourceUnavailable.DiskBackupCreating"
+        | "ResourceUnavailable.TooManyCreatingSnapshot"
+        | "ResourceInsufficient.UpgradeServiceBusy"
+        | "TradeDealConflict" => return ErrorKind::Busy,
         "UnsupportedOperation" | "UnsupportedRegion" | "InvalidAction" => return ErrorKind::Unsupported,
         "InvalidParameterValue.ResourceNotFound" => return ErrorKind::NotFound,
         _ => {}
     }
+    // The container service files plain refusals under `InternalError`, too.
     match last {
         "RouteTableNotEmpty" => return ErrorKind::InUse,
         "DiskConfigNotSupported" => return ErrorKind::Exhausted(Exhausted::Stock),
@@ -98,9 +109,13 @@ fn by_code(error: &Error, code: &str) -> ErrorKind {
         "TargetNumCheckRisk" | "TrafficCheckRisk" | "FrequencyCheckRisk" | "EipTrafficCheckRisk" => {
             return ErrorKind::InUse;
         }
-        "CidrOutOfRouteTable" | "CidrConflictWithVpcCidr" | "VpcCidrConflict" | "Param" => {
-            return ErrorKind::InvalidArgument;
-        }
+        "CidrOutOfRouteTable"
+        | "CidrConflictWithVpcCidr"
+        | "VpcCidrConflict"
+        | "CidrInvali"
+        | "CidrInvalid"
+        | "Param" => return ErrorKind::InvalidArgument,
+        "CamNoAuth" | "InsufficientBalance" | "TradeInsufficientBalance" => return ErrorKind::Unauthorized,
         _ => {}
     }
     if last.contains("SnapshotCreating") || error.is_busy() {
@@ -165,7 +180,12 @@ fn is_read(error: &Error) -> bool {
 
 /// The same error for one more who waits. The cause stays with the first.
 pub(crate) fn copy(error: &ProviderError) -> ProviderError {
-    let mut copy = ProviderError::new(error.kind(), error.message().to_owned());
+    reworded(error, error.message().to_owned())
+}
+
+/// The same error in other words.
+pub(crate) fn reworded(error: &ProviderError, message: String) -> ProviderError {
+    let mut copy = ProviderError::new(error.kind(), message);
     if let Some(code) = error.code() {
         copy = copy.with_code(code);
     }
@@ -211,22 +231,34 @@ mod tests {
             ("InvalidDisk.SnapshotCreating", K::Busy),
             ("ResourceInUse.DiskMigrating", K::Busy),
             ("TradeDealConflict", K::Busy),
+            ("ResourceInUse.DiskRollbacking", K::Busy),
+            ("ResourceInUse.CopySnapshotConflict", K::Busy),
+            ("ResourceUnavailable.DiskBackupCreating", K::Busy),
+            ("ResourceUnavailable.TooManyCreatingSnapshot", K::Busy),
+            ("ResourceInsufficient.UpgradeServiceBusy", K::Busy),
             ("FailedOperation.ResourceInOperating", K::Busy),
             ("ResourceInsufficient", K::Exhausted(Exhausted::Stock)),
             ("ResourceInsufficient.DiskConfigNotSupported", K::Exhausted(Exhausted::Stock)),
             ("InsufficientSnapshotQuota", K::Exhausted(Exhausted::Quota)),
             ("ResourceInsufficient.OverQuota", K::Exhausted(Exhausted::Quota)),
+            ("ResourceInsufficient.OverRefundQuota", K::Exhausted(Exhausted::Quota)),
+            ("InsufficientRefundQuota", K::Exhausted(Exhausted::Quota)),
             ("ResourceInsufficient.Subnet", K::Exhausted(Exhausted::Addresses)),
             ("LimitExceeded", K::Exhausted(Exhausted::Quota)),
             ("InternalError.QuotaMaxRtLimit", K::Exhausted(Exhausted::Quota)),
             ("RequestLimitExceeded", K::Throttled),
             ("LimitExceeded.ActionLimited", K::Throttled),
             ("InvalidAccount.InsufficientBalance", K::Unauthorized),
+            ("InternalError.InsufficientBalance", K::Unauthorized),
+            ("FailedOperation.TradeInsufficientBalance", K::Unauthorized),
             ("UnauthorizedOperation.CamNoAuth", K::Unauthorized),
+            ("InternalError.CamNoAuth", K::Unauthorized),
+            ("FailedOperation.CamNoAuth", K::Unauthorized),
             ("AuthFailure.SignatureExpire", K::Unauthorized),
             ("InvalidParameter.GatewayAlreadyAssociatedCidr", K::Conflict),
             ("InternalError.GatewayAlreadyAssociatedCidr", K::Conflict),
             ("InternalError.CidrOutOfRouteTable", K::InvalidArgument),
+            ("InternalError.CidrInvali", K::InvalidArgument),
             ("UnsupportedOperation.ConflictWithDockerRoute", K::Conflict),
             ("UnsupportedOperation.Ecmp", K::Conflict),
             ("UnsupportedOperation.InstanceNotStopped", K::Conflict),

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     CutAfter,
     /// The call is refused with this code.
     Code(&'static str),
+    /// The call is refused with this code if it mentions this.
+    CodeFor(String, &'static str),
     /// The answer is changed.
     Rewrite(Rewrite),
 }
@@ -123,7 +125,12 @@ impl Transport for Wire {
             let now = self.start + self.clock.passed();
             self.emulator.clock().advance(now.duration_since(emulated).unwrap_or_default());
             let action = request.headers().get("x-tc-action").unwrap().to_str().unwrap().to_owned();
-            match self.fate(&action) {
+            let mentions = |text: &str| String::from_utf8_lossy(request.body()).contains(text);
+            let fate = match self.fate(&action) {
+                Some(Fault::CodeFor(text, code)) => mentions(&text).then_some(Fault::Code(code)),
+                fate => fate,
+            };
+            match fate {
                 None => Ok(self.emulator.handle(request).await),
                 Some(Fault::CutBefore) => {
                     let kind =
@@ -134,7 +141,7 @@ impl Transport for Wire {
                     self.emulator.handle(request).await;
                     Err(lost(TransportErrorKind::Interrupted))
                 }
-                Some(Fault::Code(code)) => {
+                Some(Fault::Code(code) | Fault::CodeFor(_, code)) => {
                     let error = json!({"Code": code, "Message": "spoilt by the test"});
                     let body = json!({"Response": {"Error": error, "RequestId": "r-spoilt"}});
                     Ok(Response::new(Bytes::from(body.to_string())))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use qcloud_container::kubernetes::ErrorKind;
 use qcloud_container::kubernetes::instances::{Absence, InstanceState, Instances, Lookup, NodeRef};
 use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
+use qcloud_emulator::{Delay, Visibility};
 use serde_json::json;
 
 use crate::cloud::{Cloud, Fault, When};
@@ -54,10 +55,14 @@ async fn row_6_an_id_that_the_api_refuses_is_isolated() {
     let ids = cloud.run(8).await;
     let nodes = nodes(&cloud, &ids).await;
     let (provider, wire) = provider(&cloud);
-    // A batch, its half and its quarter are refused: the poisoned id is one of two then.
-    wire.spoil("DescribeInstances", When::Next(3), Fault::Code("InvalidInstanceId.Malformed"));
+    // Whatever it is asked for with is refused: the batch, its half, its quarter, and itself.
+    wire.spoil("DescribeInstances", When::Always, Fault::CodeFor(ids[5].clone(), "InvalidInstanceId.Malformed"));
+    cloud.forget();
     let lookups = provider.lookup(&nodes).await;
-    assert!(lookups.iter().all(|lookup| lookup.is_found()));
+    let found: Vec<bool> = lookups.iter().map(Lookup::is_found).collect();
+    assert_eq!(found, [true, true, true, true, true, false, true, true]);
+    assert_eq!(unknown(&lookups[5]), ErrorKind::InvalidArgument);
+    assert_eq!(cloud.count("DescribeInstances"), 3, "the refused ones do not get there");
 }
 
 #[tokio::test]
@@ -80,30 +85,33 @@ async fn row_7_a_truncated_answer_never_deletes_a_node() {
 async fn row_7_a_list_whose_pages_shift_is_not_complete() {
     let cloud = Cloud::new().await;
     cloud.run(150).await;
-    let (provider, wire) = provider(&cloud);
-    let shift = Fault::Rewrite(Arc::new(|answer| answer["TotalCount"] = json!(151)));
-    wire.spoil("DescribeInstances", When::Next(1), shift);
-    let inventory = provider.list().await.unwrap();
-    assert!(!inventory.is_complete());
-    cloud.pass(MINUTE).await;
+    let (provider, _) = provider(&cloud);
+    // An instance of the first page goes, or one comes in front of it, before the second page is read.
+    for (shift, listed) in [(1, 149), (-1, 150)] {
+        cloud.emulator.adjust(|builder| builder.page_shift(shift));
+        let inventory = provider.list().await.unwrap();
+        assert_eq!((inventory.is_complete(), inventory.instances().len()), (false, listed));
+        cloud.pass(MINUTE).await;
+    }
+    cloud.emulator.adjust(|builder| builder.page_shift(0));
     assert!(provider.list().await.unwrap().is_complete());
 }
 
 #[tokio::test]
 async fn row_8_a_machine_that_is_not_visible_yet_is_no_absence() {
     let cloud = Cloud::new().await;
+    cloud.run(1).await;
+    let mut late = Visibility::default();
+    late.new = Delay::For(Duration::from_secs(50));
+    cloud.emulator.adjust(|builder| builder.visibility(late));
     let ids = cloud.run(1).await;
-    let node = nodes(&cloud, &ids).await.remove(0);
-    let (provider, wire) = provider(&cloud);
-    let hide = Fault::Rewrite(Arc::new(|answer| {
-        answer["InstanceSet"] = json!([]);
-        answer["TotalCount"] = json!(0);
-    }));
-    wire.spoil("DescribeInstances", When::Next(3), hide);
-    for _ in 0..3 {
+    let node = NodeRef::new("n").with_provider_id(format!("qcloud:///100003/{}", ids[0]));
+    let (provider, _) = provider(&cloud);
+    for _ in 0..4 {
         assert_eq!(unknown(&provider.lookup_one(&node).await), ErrorKind::Pending);
         cloud.pass(Duration::from_secs(10)).await;
     }
+    cloud.pass(Duration::from_secs(10)).await;
     assert!(provider.exists(&node).await.unwrap());
 }
 
@@ -227,6 +235,40 @@ async fn row_18_expired_denied_and_skewed_are_unknown_and_never_absent() {
         wire.heal();
     }
     assert!(provider.exists(&node).await.unwrap());
+}
+
+#[tokio::test]
+async fn row_18_another_account_or_network_proves_nothing() {
+    let cloud = Cloud::new().await;
+    let ids = cloud.run(2).await;
+    let nodes = nodes(&cloud, &ids).await;
+    // Good keys, but those of an account that has nothing in this VPC, and keys that are changed for such ones.
+    let other = Cloud::new().await;
+    let (stranger, _) = provider(&other);
+    for _ in 0..4 {
+        let error = stranger.exists(&nodes[0]).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Pending | ErrorKind::Unavailable), "{error}");
+        other.pass(MINUTE).await;
+    }
+    let error = stranger.exists(&nodes[0]).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Unavailable && error.to_string().contains("account"), "{error}");
+    // It does not come through by asking again at once, either.
+    assert_eq!(stranger.exists(&nodes[0]).await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    let (provider, wire) = provider(&cloud);
+    assert!(provider.list().await.unwrap().is_complete());
+    let nothing = Fault::Rewrite(Arc::new(|answer| {
+        answer["InstanceSet"] = json!([]);
+        answer["TotalCount"] = json!(0);
+    }));
+    wire.spoil("DescribeInstances", When::Always, nothing);
+    cloud.pass(MINUTE).await;
+    for _ in 0..4 {
+        assert!(provider.lookup(&nodes).await.iter().all(Lookup::is_unknown));
+        cloud.pass(MINUTE).await;
+    }
+    wire.heal();
+    assert!(provider.lookup(&nodes).await.iter().all(Lookup::is_found));
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipnet::IpNet;
-use qcloud_container::kubernetes::ClusterIdentity;
 use qcloud_container::kubernetes::instances::Instances;
 use qcloud_container::kubernetes::routes::conformance::{self, RoutesHarness};
 use qcloud_container::kubernetes::routes::{
     Blackholes, NextHops, RoutePlan, RouteResults, RouteSpec, Routes, Urgency, plan,
 };
+use qcloud_container::kubernetes::{ClusterIdentity, ErrorKind};
 use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
 use qcloud_container::provider::routes::{
     ClusterTableRoutes, ClusterTableSettings, RouteTables, VpcTableRoutes, VpcTableSettings,
@@ -19,7 +19,7 @@ use qcloud_container::provider::routes::{
 use qcloud_emulator::{Builder, ClusterErrors, Emulator, Quota};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, Wire, text};
+use crate::cloud::{Cloud, Fault, When, Wire, text};
 
 pub(crate) const PODS: &str = "172.16.0.0/14";
 
@@ -331,33 +331,70 @@ async fn row_14_a_blackhole_goes_after_its_grace_and_a_machine_that_is_no_node_k
     }
 }
 
-#[tokio::test]
-async fn a_route_that_is_published_is_withdrawn_before_it_goes() {
-    let network = Network::new(Backend::VpcTable).await;
+/// Attaches the VPC to a CCN, and publishes all routes of its table there.
+async fn publish_all(network: &Network) {
     let cloud = &network.cloud;
-    let specs = network.specs(3).await;
-    let (routes, wire) = network.process();
-    pass(&*routes, &specs[..2], &mut Blackholes::default(), None).await.unwrap();
     let made = cloud.call("vpc", "CreateCcn", json!({"CcnName": "ccn", "QosLevel": "AU"})).await;
     let vpc = json!({"InstanceId": cloud.vpc, "InstanceRegion": "ap-guangzhou", "InstanceType": "VPC"});
     let attach = json!({"CcnId": made["Ccn"]["CcnId"], "Instances": [vpc]});
     cloud.call("vpc", "AttachCcnInstances", attach).await;
     cloud.pass(Duration::from_secs(2)).await;
-    let tables = cloud.call("vpc", "DescribeRouteTables", json!({"RouteTableIds": [network.table]})).await;
-    let items: Vec<Value> = tables["RouteTableSet"][0]["RouteSet"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|route| route["RouteItemId"].clone())
-        .collect();
+    let items: Vec<Value> = items(network).await.iter().map(|route| route["RouteItemId"].clone()).collect();
     cloud.call("vpc", "NotifyRoutes", json!({"RouteTableId": network.table, "RouteItemIds": items})).await;
+}
+
+async fn items(network: &Network) -> Vec<Value> {
+    let tables = network.cloud.call("vpc", "DescribeRouteTables", json!({"RouteTableIds": [network.table]})).await;
+    tables["RouteTableSet"][0]["RouteSet"].as_array().unwrap().clone()
+}
+
+/// How many routes of the table are published.
+async fn published(network: &Network) -> usize {
+    items(network).await.iter().filter(|route| route["PublishedToVbc"] == true).count()
+}
+
+#[tokio::test]
+async fn a_route_that_is_published_is_withdrawn_before_it_goes() {
+    let network = Network::new(Backend::VpcTable).await;
+    let specs = network.specs(3).await;
+    let (routes, wire) = network.process();
+    pass(&*routes, &specs[..2], &mut Blackholes::default(), None).await.unwrap();
+    publish_all(&network).await;
     // One moves to another machine, the other goes; the first deletion is refused after the withdrawal.
-    wire.spoil("DeleteRoutes", crate::cloud::When::Next(1), crate::cloud::Fault::Code("UnsupportedOperation"));
+    wire.spoil("DeleteRoutes", When::Next(1), Fault::Code("UnsupportedOperation"));
     let new = RouteSpec::new("n-0", specs[2].next_hop, specs[0].destination);
     let observed = routes.list().await.unwrap();
     let results = routes.apply(std::slice::from_ref(&new), &observed, &|_| {}).await;
     assert!(results.errors().next().is_none(), "{results:?}");
     assert_eq!(network.truth().await, expected(&[new]));
+    assert_eq!(published(&network).await, 1);
+}
+
+#[tokio::test]
+async fn what_takes_the_place_of_a_published_route_is_published_sooner_or_later() {
+    // The route is there by then, or is not yet.
+    for spoilt in ["NotifyRoutes", "CreateRoutes"] {
+        let network = Network::new(Backend::VpcTable).await;
+        let mut specs = network.specs(4).await;
+        let (routes, wire) = network.process();
+        pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+        publish_all(&network).await;
+        specs[0].next_hop = specs[3].next_hop;
+        wire.spoil(spoilt, When::Always, Fault::Code("UnauthorizedOperation.CamNoAuth"));
+        for _ in 0..2 {
+            let (_, results) = pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+            let errors: Vec<_> = results.errors().collect();
+            assert!(matches!(errors[..], [error] if error.kind() == ErrorKind::Unauthorized), "{spoilt}: {errors:?}");
+            assert_eq!(errors[0].to_string().contains("not published"), spoilt == "NotifyRoutes");
+        }
+        wire.heal();
+        let (_, results) = pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+        assert!(results.errors().next().is_none(), "{spoilt}: {results:?}");
+        assert_eq!((network.truth().await, published(&network).await), (expected(&specs[..3]), 3), "{spoilt}");
+        network.cloud.forget();
+        let (plan, _) = pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+        assert_eq!((plan.kept.len(), network.cloud.emulator.calls().total()), (3, 1));
+    }
 }
 
 #[tokio::test]

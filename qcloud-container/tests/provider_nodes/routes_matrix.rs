@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join;
 use ipnet::IpNet;
-use qcloud_container::kubernetes::routes::{Blackholes, ClusterRoute, RouteSpec};
+use qcloud_container::kubernetes::routes::{Blackholes, ClusterRoute, RouteSpec, Routes as _, Urgency};
 use qcloud_container::kubernetes::{ErrorKind, Exhausted};
 use serde_json::json;
 
@@ -183,7 +183,6 @@ async fn row_9_a_table_deleted_out_of_band_is_an_error_of_its_own_or_made_again(
             qcloud_container::provider::routes::ClusterTableSettings::new("pods", &network.cloud.vpc, networks);
         settings.create = create;
         let routes = qcloud_container::provider::routes::ClusterTableRoutes::new(&config, settings);
-        use qcloud_container::kubernetes::routes::Routes;
         assert!(routes.list().await.is_ok() || create);
         let _ = network.cloud.try_call("tke", "DeleteClusterRouteTable", json!({"RouteTableName": "pods"})).await;
         match pass(&routes, &specs, &mut Blackholes::default(), None).await {
@@ -229,6 +228,32 @@ async fn row_10_routes_of_others_are_never_touched() {
 }
 
 #[tokio::test]
+async fn row_10_a_route_of_someone_else_beside_ours_costs_us_nothing() {
+    let network = Network::new(Backend::VpcTable).await;
+    let specs = network.specs(4).await;
+    let theirs = |spec: &RouteSpec, enabled: bool| {
+        let route = json!({
+            "DestinationCidrBlock": spec.destination.to_string(), "GatewayType": "NORMAL_CVM",
+            "GatewayId": specs[3].next_hop.to_string(), "RouteDescription": "by hand", "Enabled": enabled,
+        });
+        json!({"RouteTableId": network.table, "Routes": [route]})
+    };
+    // One that is switched off bars nothing, and one that shares the traffic of ours is no reason to give ours up.
+    network.cloud.call("vpc", "CreateRoutes", theirs(&specs[0], false)).await;
+    let (routes, _) = network.process();
+    let (_, results) = pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+    assert!(results.errors().next().is_none(), "{:?}", results.added);
+    network.cloud.call("vpc", "CreateRoutes", theirs(&specs[1], true)).await;
+    let before = network.truth().await;
+    assert_eq!(before.len(), 5);
+    for _ in 0..3 {
+        let (plan, _) = pass(&*routes, &specs[..3], &mut Blackholes::default(), None).await.unwrap();
+        assert_eq!((plan.kept.len(), plan.refused.len()), (3, 0));
+    }
+    assert_eq!(network.truth().await, before);
+}
+
+#[tokio::test]
 async fn row_10_the_two_kinds_of_table_exclude_each_other_for_a_network() {
     let network = Network::new(Backend::ClusterTable).await;
     let specs = network.specs(1).await;
@@ -256,6 +281,23 @@ async fn row_11_what_exceeds_the_quota_is_refused_without_being_tried() {
     assert!(errors.iter().all(|error| error.kind() == ErrorKind::Exhausted(Exhausted::Quota) && !error.is_final()));
     assert_eq!(network.truth().await, expected(&specs[..50]));
     assert_eq!(network.cloud.count("CreateRoutes"), 1);
+}
+
+#[tokio::test]
+async fn row_11_a_quota_that_can_not_be_read_is_filled_by_those_that_are_waited_for() {
+    let network = Network::with_quota(Backend::VpcTable, 37).await;
+    let mut specs = network.specs(53).await;
+    specs[52].urgency = Urgency::Waiting;
+    let (routes, wire) = network.process();
+    wire.spoil("DescribeVpcLimits", When::Always, Fault::Code("UnauthorizedOperation.CamNoAuth"));
+    network.cloud.forget();
+    let (plan, results) = pass(&*routes, &specs, &mut Blackholes::default(), None).await.unwrap();
+    assert_eq!(plan.add[0], specs[52]);
+    assert_eq!(network.truth().await, expected(&plan.add[..37]));
+    let errors: Vec<_> = results.errors().collect();
+    assert_eq!(errors.len(), 16);
+    assert!(errors.iter().all(|error| error.kind() == ErrorKind::Exhausted(Exhausted::Quota) && !error.is_final()));
+    assert!(network.cloud.count("CreateRoutes") <= 8, "{}", network.cloud.count("CreateRoutes"));
 }
 
 #[tokio::test]
@@ -382,6 +424,63 @@ async fn row_21_what_can_not_be_is_final_and_never_sent() {
 }
 
 #[tokio::test]
+async fn row_21_networks_that_are_set_wrongly_cost_no_route() {
+    for backend in BOTH {
+        let network = Network::new(backend).await;
+        let specs = network.specs(4).await;
+        let (right, _) = network.process();
+        pass(&*right, &specs, &mut Blackholes::default(), None).await.unwrap();
+        let all = right.list().await.unwrap();
+        // Another network, and a part of the right one.
+        for (networks, refused) in [("172.17.0.0/16", 4), ("172.16.2.0/23", 2)] {
+            let (config, _) = network.cloud.process();
+            let wrong = network.routes(&config, networks);
+            let mut blackholes = Blackholes::default();
+            for _ in 0..4 {
+                let (plan, _) = pass(&*wrong, &specs, &mut blackholes, None).await.unwrap();
+                assert_eq!((plan.refused.len(), plan.delete.len()), (refused, 0), "{backend:?} {networks}");
+            }
+            let outside: Vec<ClusterRoute> =
+                all.iter().filter(|route| !wrong.limits().covers(&route.destination)).cloned().collect();
+            assert_eq!(outside.len(), refused);
+            // Not even when told to.
+            let results = wrong.apply(&[], &outside, &|_| {}).await;
+            assert!(results.deleted.iter().all(Result::is_err));
+        }
+        assert_eq!(network.truth().await, expected(&specs), "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn row_21_a_cluster_table_serves_the_ipv4_half_of_a_dual_stack_cluster() {
+    let network = Network::new(Backend::ClusterTable).await;
+    let (config, _) = network.cloud.process();
+    let specs = network.specs(1).await;
+    let six: IpNet = "fd00:1::/64".parse().unwrap();
+    let both = [specs[0].clone(), RouteSpec::new("n-0", specs[0].next_hop, six)];
+    use qcloud_container::provider::routes::{ClusterTableRoutes, ClusterTableSettings};
+    // Whichever network comes first, in a table that is there and in one that has to be made.
+    for (table, networks) in [("pods", [PODS, "fd00:1::/48"]), ("new", ["fd00:1::/48", "172.20.0.0/16"])] {
+        let networks: [IpNet; 2] = networks.map(|network| network.parse().unwrap());
+        let mut settings = ClusterTableSettings::new(table, &network.cloud.vpc, networks);
+        settings.create = table == "new";
+        let routes = ClusterTableRoutes::new(&config, settings);
+        assert_eq!(routes.list().await.unwrap(), []);
+        if table == "new" {
+            continue;
+        }
+        for kept in [0, 1] {
+            let (plan, results) = pass(&routes, &both, &mut Blackholes::default(), None).await.unwrap();
+            assert!(results.errors().next().is_none(), "{:?}", results.added);
+            assert_eq!((plan.kept.len(), plan.refused.len()), (kept, 1));
+            assert_eq!(plan.refused[0].1.kind(), ErrorKind::Unsupported);
+            assert!(plan.refused[0].1.is_final());
+        }
+    }
+    assert_eq!(network.truth().await, expected(&specs));
+}
+
+#[tokio::test]
 async fn row_21_dual_stack_works_where_the_table_can() {
     let network = Network::new(Backend::VpcTable).await;
     let (config, _) = network.cloud.process();
@@ -416,6 +515,28 @@ async fn a_machine_that_the_network_does_not_know_yet_is_tried_again_a_few_times
         last.push(results.errors().next().map(|error| error.is_final()));
     }
     assert_eq!(last, [Some(false), Some(false), Some(true), None]);
+}
+
+#[tokio::test]
+async fn patience_with_a_machine_is_not_used_up_for_ever() {
+    let network = Network::new(Backend::ClusterTable).await;
+    let specs = network.specs(1).await;
+    let (routes, wire) = network.process();
+    for _ in 0..3 {
+        wire.spoil("CreateClusterRoute", When::Next(2), Fault::Code("InternalError.CvmNotFound"));
+        for _ in 0..2 {
+            let (_, results) = pass(&*routes, &specs, &mut Blackholes::default(), None).await.unwrap();
+            assert!(results.errors().all(|error| !error.is_final()) && results.errors().count() == 1);
+        }
+        network.cloud.pass(Duration::from_secs(600)).await;
+    }
+    // Another network over the same machine has a count of its own.
+    wire.spoil("CreateClusterRoute", When::Next(3), Fault::Code("InternalError.CvmNotFound"));
+    for number in 1..4 {
+        let other = RouteSpec::new("n-0", specs[0].next_hop, pods(number));
+        let (_, results) = pass(&*routes, &[other], &mut Blackholes::default(), None).await.unwrap();
+        assert!(results.errors().all(|error| !error.is_final()) && results.errors().count() == 1);
+    }
 }
 
 #[tokio::test]

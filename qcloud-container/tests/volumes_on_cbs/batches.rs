@@ -87,7 +87,8 @@ async fn a_thousand_attaches_take_at_most_20_status_calls_a_second() {
     assert_eq!(lab.count("AttachDisks"), 1_000);
     let busiest = busiest_second(&lab, "DescribeDisks");
     assert!(busiest <= 20, "{busiest} status calls in a second");
-    assert!(busiest_second(&lab, "AttachDisks") <= 2 * 16, "writes keep to their share of 20 a second");
+    let busiest = busiest_second(&lab, "AttachDisks");
+    assert!(busiest <= 20, "{busiest} writes in a second");
     // 1,000 writes at 16 a second are 62.5 s.
     assert!(took < Duration::from_secs(80), "{took:?}");
 }

@@ -54,7 +54,8 @@ pub enum NodeOp {
 ///
 /// # Errors
 /// When nobody can say whether the machine exists, when it is not far enough, or when the node and the cloud contradict
-/// each other: the provider id names another machine, or the address that the kubelet was given is none of the machine's.
+/// each other: the node's provider id names another machine than the one that was found, or the address that the kubelet
+/// was given is none of the machine's. Other addresses contradict nothing: they become those of the machine.
 pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> {
     let instance = match lookup {
         Lookup::Found(instance) => instance,
@@ -64,6 +65,12 @@ pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> 
         Lookup::NotFound(_) => return Ok(vec![NodeOp::Delete]),
         Lookup::Unknown(error) => return Err(error),
     };
+    if let Some(named) = node.provider_id.as_deref().filter(|id| !id.is_empty())
+        && machine(named) != machine(&instance.provider_id)
+    {
+        let message = format!("the node is `{named}`, but the machine that was found is `{}`", instance.provider_id);
+        return Err(ProviderError::new(ErrorKind::Conflict, message));
+    }
     let mut ops = Vec::new();
     if instance.state.is_shutdown() && !node.ready {
         if !node.taints.contains(SHUTDOWN_TAINT) {
@@ -87,6 +94,11 @@ pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> 
         ops.push(NodeOp::SetAddresses(addresses));
     }
     Ok(ops)
+}
+
+/// The part of a provider id that names the machine. One machine can have several: they differ in what stands before it.
+fn machine(provider_id: &str) -> &str {
+    provider_id.rsplit('/').next().unwrap_or(provider_id)
 }
 
 /// The addresses that the node is to have: those that its kubelet was told to use displace others of their kind.
@@ -193,6 +205,19 @@ mod tests {
         let mut pending = instance(InstanceState::Pending);
         pending.addresses.clear();
         assert_eq!(plan(&node, Lookup::Found(pending)).unwrap_err().kind(), ErrorKind::Pending);
+    }
+
+    #[test]
+    fn another_machine_than_the_node_names_is_refused_whatever_the_form_of_its_id() {
+        let named = |id: &str| NodeRecord { provider_id: Some(id.to_owned()), ..NodeRecord::default() };
+        for id in ["test:///z/m-1", "former:///z-1/m-1", "test://m-1", ""] {
+            assert!(plan(&named(id), Lookup::Found(instance(InstanceState::Running))).is_ok(), "{id}");
+        }
+        // Found by its address, say, while someone else set the provider id; and shut down, which would taint the node.
+        for state in [InstanceState::Running, InstanceState::Stopped] {
+            let error = plan(&named("test:///z/m-2"), Lookup::Found(instance(state))).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use super::conformance::RoutesHarness;
-use super::{ClusterRoute, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes, overlap, steps};
+use super::{ClusterRoute, OnRouteDone, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes, overlap, steps};
 use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 
 /// Routes in memory, as strict as a cloud. Clones share them.
@@ -98,12 +98,7 @@ impl Routes for InMemoryRoutes {
         Ok(state.routes.iter().filter(|route| self.limits.touches(&route.destination)).cloned().collect())
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         let (mut added, mut deleted) = (Vec::new(), Vec::new());
         for step in steps(add, delete) {
             for (place, route) in step.deletes.iter().filter_map(|place| Some((*place, delete.get(*place)?))) {

@@ -18,7 +18,9 @@ use async_trait::async_trait;
 pub use in_memory::InMemoryRoutes;
 pub use plan::{Blackholes, RoutePlan, plan};
 pub(crate) use route::overlap;
-pub use route::{ClusterRoute, HopOwner, NextHops, RouteDone, RouteLimits, RouteResults, RouteSpec, Urgency};
+pub use route::{
+    ClusterRoute, HopOwner, NextHops, OnRouteDone, RouteDone, RouteLimits, RouteResults, RouteSpec, Urgency,
+};
 pub use steps::{Step, steps};
 
 use super::Result;
@@ -38,10 +40,5 @@ pub trait Routes: Send + Sync {
     /// Each route fares on its own: a bad one does not hold up others. Adding what is there and deleting what is gone are
     /// successes. `done` hears of each route as it is finished, so that the condition of a node need not wait for the
     /// end of a long pass.
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults;
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults;
 }

@@ -37,9 +37,12 @@ pub struct RoutePlan {
 
 /// Compares what ought to be with what is. Planning again after applying gives nothing.
 ///
-/// - A route of others is never touched. One to a wanted destination makes that one refused.
+/// - A route of others is never touched. One to a wanted destination makes that one refused, unless ours is there already.
+/// - A route of ours outside the cluster's networks stays: it is likelier that the networks are set wrongly than that all
+///   those routes are left over.
 /// - A route of ours that is in the way of a wanted one goes at once: to the same or an overlapping destination, or over
-///   the same next hop where that can have one only.
+///   the same next hop where that can have one only. A route that is there and asked for keeps its place, also when it is
+///   refused; of two to the same destination, one goes.
 /// - A route of ours that nobody wants goes at once when a node stands behind its next hop; it stays when a machine does
 ///   that is no node yet, or when nobody can say; it goes after a grace of two passes when nobody stands behind it.
 #[must_use]
@@ -58,7 +61,7 @@ pub fn plan(
         .collect();
     let wanted = accept(desired, observed, limits, &present, &mut plan.refused);
 
-    for spec in &wanted.specs {
+    for spec in &wanted.accepted {
         match present.get(&(spec.destination, spec.next_hop)) {
             Some(true) => plan.kept.push((*spec).clone()),
             Some(false) | None => plan.add.push((*spec).clone()),
@@ -67,8 +70,12 @@ pub fn plan(
     plan.add.sort_by_key(|spec| spec.urgency);
 
     for route in observed.iter().filter(|route| route.owned) {
-        let asked_for = wanted.specs_to(&route.destination).is_some_and(|spec| route.is(spec));
+        let asked_for = wanted.spec_to(&route.destination).is_some_and(|spec| route.is(spec));
         if asked_for {
+            continue;
+        }
+        if !limits.covers(&route.destination) {
+            plan.spared.push(route.clone());
             continue;
         }
         let key = (route.destination, route.next_hop);
@@ -91,10 +98,11 @@ pub fn plan(
     plan
 }
 
-/// The wanted routes that can be.
+/// What is wanted, and the places that it takes.
 #[derive(Default)]
 struct Wanted<'s> {
-    specs: Vec<&'s RouteSpec>,
+    /// The routes that can be.
+    accepted: Vec<&'s RouteSpec>,
     by_destination: HashMap<IpNet, &'s RouteSpec>,
     /// Every network that holds a wanted destination, the destinations themselves among them.
     holders: HashSet<IpNet>,
@@ -102,7 +110,7 @@ struct Wanted<'s> {
 }
 
 impl<'s> Wanted<'s> {
-    fn specs_to(&self, destination: &IpNet) -> Option<&'s RouteSpec> {
+    fn spec_to(&self, destination: &IpNet) -> Option<&'s RouteSpec> {
         self.by_destination.get(destination).copied()
     }
 
@@ -111,8 +119,8 @@ impl<'s> Wanted<'s> {
             || supernets(*destination).any(|holder| self.by_destination.contains_key(&holder))
     }
 
-    fn push(&mut self, spec: &'s RouteSpec) {
-        self.specs.push(spec);
+    /// Nothing else can have the place of this one.
+    fn reserve(&mut self, spec: &'s RouteSpec) {
         self.by_destination.insert(spec.destination, spec);
         self.holders.extend(supernets(spec.destination));
         self.hops.insert(spec.next_hop);
@@ -138,6 +146,7 @@ fn accept<'s>(
     specs.sort_by_key(|spec| !present.contains_key(&(spec.destination, spec.next_hop)));
     for spec in specs {
         let destination = &spec.destination;
+        let is_there = present.contains_key(&(spec.destination, spec.next_hop));
         let error = if *destination != destination.trunc() {
             Some((ErrorKind::InvalidArgument, format!("{destination} has bits beyond its prefix")))
         } else if matches!(destination, IpNet::V6(_)) && !limits.ipv6 {
@@ -147,21 +156,30 @@ fn accept<'s>(
             let message =
                 format!("{destination} of node {} lies outside the cluster's {}", spec.node, networks.join(", "));
             Some((ErrorKind::InvalidArgument, message))
-        } else if wanted.specs_to(destination).is_some_and(|same| same.next_hop == spec.next_hop) {
+        } else if wanted.spec_to(destination).is_some_and(|same| same.next_hop == spec.next_hop) {
             continue;
         } else if wanted.overlaps(destination) {
             Some((ErrorKind::Conflict, format!("{destination} of node {} overlaps another node's", spec.node)))
         } else if limits.one_per_next_hop && wanted.hops.contains(&spec.next_hop) {
             let message = format!("{} of node {} can have one route only", spec.next_hop, spec.node);
             Some((ErrorKind::Unsupported, message))
-        } else if foreign.contains(destination) {
+        } else if foreign.contains(destination) && !is_there {
             Some((ErrorKind::Conflict, format!("there is a route of someone else to {destination}")))
         } else {
             None
         };
         match error {
-            Some((kind, message)) => refused.push((spec.clone(), ProviderError::new(kind, message))),
-            None => wanted.push(spec),
+            None => {
+                wanted.accepted.push(spec);
+                wanted.reserve(spec);
+            }
+            Some((kind, message)) => {
+                refused.push((spec.clone(), ProviderError::new(kind, message)));
+                // What is there carries a node's traffic, and stays.
+                if is_there && wanted.spec_to(destination).is_none() {
+                    wanted.reserve(spec);
+                }
+            }
         }
     }
     wanted

@@ -164,6 +164,48 @@ fn a_route_of_someone_else_is_in_the_way_and_stays() {
     assert!(plan.add.is_empty() && plan.delete.is_empty());
 }
 
+#[test]
+fn a_route_of_ours_stays_beside_one_of_someone_else() {
+    let ours = route(1, "172.16.1.0/24");
+    let theirs = ClusterRoute::foreign(ours.destination, Some(hop(9)));
+    let desired = [spec("a", 1, "172.16.1.0/24")];
+    let hops = NextHops::new([("a".to_owned(), vec![hop(1)])], None);
+    for (complete, kept) in [(true, 1), (false, 0)] {
+        let observed = [ours.clone().with_complete(complete), theirs.clone()];
+        let plan = once(&desired, &observed, &hops);
+        assert!(plan.refused.is_empty() && plan.delete.is_empty());
+        assert_eq!((plan.kept.len(), plan.add.len()), (kept, 1 - kept));
+    }
+}
+
+#[test]
+fn networks_that_do_not_hold_the_routes_delete_none_of_them() {
+    let desired = [spec("a", 1, "172.16.1.0/24"), spec("b", 2, "172.16.2.0/24")];
+    let gone = route(3, "172.16.3.0/24");
+    let observed = [route(1, "172.16.1.0/24"), route(2, "172.16.2.0/24"), gone.clone()];
+    let hops = NextHops::new([("a".to_owned(), vec![hop(1)]), ("c".to_owned(), vec![hop(3)])], None);
+    let mistyped = RouteLimits::new(["172.61.0.0/16".parse().unwrap()]);
+    let wrong = plan(&desired, &observed, &mistyped, &hops, &Blackholes::default());
+    assert_eq!(refusals(&wrong), [ErrorKind::InvalidArgument; 2]);
+    assert!(wrong.delete.is_empty() && wrong.add.is_empty());
+    assert_eq!(wrong.spared, [gone]);
+    let narrowed = RouteLimits::new(["172.16.2.0/23".parse().unwrap()]);
+    let narrow = plan(&desired, &observed, &narrowed, &hops, &Blackholes::default());
+    assert_eq!((narrow.kept, narrow.delete), (vec![desired[1].clone()], vec![observed[2].clone()]));
+}
+
+#[test]
+fn a_route_whose_node_is_refused_works_on() {
+    // The network of one node lies within another's: only one of them can be accepted, and both are there.
+    let desired = [spec("a", 1, "172.16.1.0/24"), spec("b", 2, "172.16.0.0/23"), spec("c", 3, "172.16.0.0/24")];
+    let observed = [route(1, "172.16.1.0/24"), route(2, "172.16.0.0/23")];
+    let hops = NextHops::new([("a".to_owned(), vec![hop(1)]), ("b".to_owned(), vec![hop(2)])], None);
+    let plan = once(&desired, &observed, &hops);
+    assert!(plan.delete.is_empty() && plan.add.is_empty());
+    assert_eq!(plan.kept, desired[..1]);
+    assert_eq!(refusals(&plan), [ErrorKind::Conflict; 2]);
+}
+
 prop_compose! {
     fn any_pair()(number in 1_u8..20, net in 0_u8..12, length in prop::sample::select(vec![23_u8, 24, 25])) -> (u8, String) {
         let net: ipnet::Ipv4Net = format!("172.16.{net}.0/{length}").parse().unwrap();
@@ -192,14 +234,17 @@ proptest! {
         let known = block_on(cloud.list()).unwrap();
         for (number, destination) in &ours {
             let route = route(*number, destination);
-            let free = !known.iter().any(|other| super::overlap(&other.destination, &route.destination));
-            if free && !block_on(cloud.list()).unwrap().contains(&route) { cloud.insert(route); }
+            if !block_on(cloud.list()).unwrap().contains(&route) { cloud.insert(route); }
         }
         let desired: Vec<RouteSpec> = wanted.iter().map(|(number, net)| spec("n", *number, net)).collect();
         let everyone = machines(0..30, true);
         let hops = NextHops::new((0..10).map(|number| (format!("n-{number}"), vec![hop(number)])), &everyone);
 
         let first = plan(&desired, &block_on(cloud.list()).unwrap(), &limits, &hops, &Blackholes::default());
+        for route in &first.delete {
+            let wanted_by_two = desired.iter().filter(|spec| spec.destination == route.destination).count() > 1;
+            prop_assert!(wanted_by_two || !desired.iter().any(|spec| route.is(spec)), "{:?}", route);
+        }
         let results = block_on(cloud.apply(&first.add, &first.delete, &|_| {}));
         prop_assert!(results.deleted.iter().all(Result::is_ok));
         let observed = block_on(cloud.list()).unwrap();

@@ -229,3 +229,6 @@ pub enum RouteDone<'a> {
     /// One to delete.
     Deleted(usize, &'a Result<()>),
 }
+
+/// Hears of each route of an [`apply`](super::Routes::apply) as soon as it is done.
+pub type OnRouteDone<'f> = dyn for<'r> Fn(RouteDone<'r>) + Send + Sync + 'f;

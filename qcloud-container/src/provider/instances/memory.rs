@@ -60,11 +60,17 @@ impl Memory {
         state.seen.insert(instance.id.clone(), (now, instance.clone()));
     }
 
+    /// Forgets what is not believed any more.
+    pub(super) fn tidy(&self, now: Duration) {
+        let mut state = self.state();
+        state.seen.retain(|_, (at, _)| now.saturating_sub(*at) < self.believed);
+        state.missed.retain(|_, missed| now.saturating_sub(missed.last) < FORGOTTEN);
+    }
+
     /// Notes that a complete answer left the machine out.
     pub(super) fn missed(&self, id: &str, now: Duration) -> Lookup<Instance> {
         let mut state = self.state();
         state.seen.remove(id);
-        state.missed.retain(|_, missed| now.saturating_sub(missed.last) < FORGOTTEN);
         let missed = state.missed.entry(id.to_owned()).or_insert(Missed { first: now, last: now });
         missed.last = now;
         let missed = *missed;
@@ -115,5 +121,21 @@ mod tests {
         instance.state = InstanceState::Pending;
         memory.saw(&instance, at(0));
         assert!(memory.recall("a", at(2)).is_none());
+    }
+    #[test]
+    fn machines_that_come_and_go_do_not_fill_the_memory() {
+        let memory = Memory::new(at(60), at(30));
+        for number in 0..100 {
+            memory.saw(&Instance::new(format!("seen-{number}"), "p"), at(number));
+            memory.missed(&format!("missed-{number}"), at(number));
+            memory.tidy(at(number));
+        }
+        let sizes = || {
+            let state = memory.state();
+            (state.seen.len(), state.missed.len())
+        };
+        assert_eq!(sizes(), (60, 100));
+        memory.tidy(at(99 + 3600));
+        assert_eq!(sizes(), (0, 0));
     }
 }

@@ -112,12 +112,41 @@ impl CvmInstances {
             ProviderError::new(ErrorKind::InvalidArgument, error.to_string())
         })?;
         let id = provider_id.machine();
-        if let Some(known) = self.memory.recall(id, self.clock.elapsed()) {
-            return Ok(known);
-        }
+        let known = self.memory.recall(id, self.clock.elapsed());
         if provider_id.kind() == MachineKind::NativeNode {
-            return self.native_node(id, text).await;
+            return if let Some(known) = known { Ok(known) } else { self.native_node(id, text).await };
         }
+        let lookup = match known {
+            Some(known) => known,
+            None => self.instance(&provider_id, text).await?,
+        };
+        if let Lookup::NotFound(Absence::NotListed { .. }) = lookup {
+            self.expect_others(id).await?;
+        }
+        Ok(lookup)
+    }
+
+    /// An absence proves nothing to one who sees no instance at all: with the credentials of another account, or with the
+    /// wrong VPC, every node of the cluster would be deleted.
+    async fn expect_others(&self, absent: &str) -> Result<()> {
+        let listed = self.list_since(self.settings.believed.min(self.settings.grace)).await?;
+        if listed.by_id(absent).is_some() {
+            let message = format!("{absent} is in the list of all instances, and absent when it is asked for");
+            return Err(ProviderError::pending(message, RELIST));
+        }
+        if listed.instances().is_empty() {
+            let message = format!(
+                "{absent} is not listed, but {} has no instance at all: check the VPC's id, and the account of the \
+                 credentials; if its last instance is really gone, delete the node by hand",
+                self.settings.vpc_id
+            );
+            return Err(ProviderError::new(ErrorKind::Unavailable, message));
+        }
+        Ok(())
+    }
+
+    async fn instance(&self, provider_id: &ProviderId, text: &str) -> Result<Lookup<Instance>> {
+        let id = provider_id.machine();
         // An instance of another region is not listed in this one, which proves nothing.
         let here = match provider_id.zone() {
             None => true,
@@ -214,6 +243,7 @@ impl CvmInstances {
                 }
             }
         }
+        self.memory.tidy(self.clock.elapsed());
         // When instances come and go between pages, the pages shift, and one may be missed.
         let steady = totals.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
         let whole = totals.last().is_none_or(|total| usize::try_from(*total).is_ok_and(|total| total == seen));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,10 +10,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
 use qcloud_core::Config;
+use qcloud_core::clock::Clock;
 use tokio::sync::Mutex as Turn;
 
 use super::Results;
-use crate::kubernetes::routes::{ClusterRoute, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes, Step, steps};
+use crate::kubernetes::routes::{ClusterRoute, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes, Step, steps};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 use crate::provider::error::copy;
 use crate::v20180525::Client;
@@ -26,6 +27,8 @@ use crate::v20180525::route::{
 const AT_ONCE: usize = 8;
 /// How often a machine may be missing before its route is left to the machine's node.
 const PATIENCE: u32 = 3;
+/// For how long that is remembered of a route that nobody asks for any more.
+const FORGOTTEN: Duration = Duration::from_secs(300);
 /// When to try again to lead a route over a machine that is not known yet.
 const LATER: Duration = Duration::from_secs(10);
 
@@ -37,9 +40,9 @@ pub struct ClusterTableSettings {
     pub table: String,
     /// The VPC of the cluster.
     pub vpc_id: String,
-    /// The networks of the cluster's pods.
+    /// The networks of the cluster's pods. Routes to IPv6 networks are refused; those to the others are kept all the same.
     pub networks: Vec<IpNet>,
-    /// Whether to make the table, for the first network, when there is none. Off by default.
+    /// Whether to make the table, for the first IPv4 network, when there is none. Off by default.
     pub create: bool,
 }
 
@@ -54,18 +57,25 @@ impl ClusterTableSettings {
 #[derive(Debug)]
 pub struct ClusterTableRoutes {
     client: Client,
+    clock: Arc<dyn Clock>,
     settings: ClusterTableSettings,
     /// The table's networks, once it was looked at.
     table: Turn<Option<Vec<IpNet>>>,
-    /// How often the machine of each next hop was missing.
-    missing: Mutex<HashMap<IpAddr, u32>>,
+    /// How often the machine of a route was missing, and when it was last.
+    missing: Mutex<HashMap<(IpNet, IpAddr), (u32, Duration)>>,
 }
 
 impl ClusterTableRoutes {
     /// With the clock and the limits of this configuration. Nothing is looked up yet.
     #[must_use]
     pub fn new(config: &Config, settings: ClusterTableSettings) -> Self {
-        Self { client: Client::new(config), settings, table: Turn::default(), missing: Mutex::default() }
+        let clock = Arc::clone(config.clock());
+        Self { client: Client::new(config), clock, settings, table: Turn::default(), missing: Mutex::default() }
+    }
+
+    /// The networks that such a table can route to.
+    fn ipv4_networks(&self) -> impl Iterator<Item = &IpNet> {
+        self.settings.networks.iter().filter(|network| network.addr().is_ipv4())
     }
 
     /// The networks of the table, which is looked at once, and made if it may be.
@@ -78,9 +88,8 @@ impl ClusterTableRoutes {
             Some(networks) => networks,
             None => self.create_table().await?,
         };
-        if let Some(outside) =
-            self.settings.networks.iter().find(|own| !networks.iter().any(|network| network.contains(*own)))
-        {
+        let is_outside = |own: &&IpNet| !networks.iter().any(|network| network.contains(*own));
+        if let Some(outside) = self.ipv4_networks().find(is_outside) {
             let message =
                 format!("the cluster's network {outside} lies outside the route table `{}`", self.settings.table);
             return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
@@ -104,7 +113,7 @@ impl ClusterTableRoutes {
 
     async fn create_table(&self) -> Result<Vec<IpNet>> {
         let (name, vpc_id) = (&self.settings.table, &self.settings.vpc_id);
-        let Some(network) = self.settings.networks.first().filter(|_| self.settings.create) else {
+        let Some(network) = self.ipv4_networks().next().filter(|_| self.settings.create) else {
             let message = format!("there is no cluster route table `{name}`");
             return Err(ProviderError::new(ErrorKind::NotFound, message));
         };
@@ -152,12 +161,12 @@ impl ClusterTableRoutes {
             let request =
                 CreateClusterRoute::new(&self.settings.table, spec.destination.to_string(), spec.next_hop.to_string());
             let Err(error) = self.client.create_cluster_route(request).await else {
-                self.missing().remove(&spec.next_hop);
+                self.missing().remove(&(spec.destination, spec.next_hop));
                 return Ok(());
             };
             let error = ProviderError::from(error);
             if error.code().is_some_and(|code| code.ends_with("CvmNotFound")) {
-                return Err(self.machine_missing(spec.next_hop, error));
+                return Err(self.machine_missing(spec, error));
             }
             match error.kind() {
                 ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::Ambiguous => {
@@ -177,9 +186,7 @@ impl ClusterTableRoutes {
     }
 
     async fn delete(&self, route: &ClusterRoute) -> Result<()> {
-        let Some(next_hop) = route.next_hop.filter(|_| route.owned && self.limits().covers(&route.destination)) else {
-            return Err(super::not_ours(route));
-        };
+        let next_hop = super::deletable(route, &self.limits())?;
         let mut again = true;
         loop {
             let request =
@@ -198,15 +205,18 @@ impl ClusterTableRoutes {
         }
     }
 
-    fn missing(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn missing(&self) -> MutexGuard<'_, HashMap<(IpNet, IpAddr), (u32, Duration)>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new machine may not be known to the network yet; one that stays unknown is gone.
-    fn machine_missing(&self, next_hop: IpAddr, error: ProviderError) -> ProviderError {
+    fn machine_missing(&self, spec: &RouteSpec, error: ProviderError) -> ProviderError {
+        let now = self.clock.elapsed();
         let mut missing = self.missing();
-        let times = missing.entry(next_hop).or_default();
+        missing.retain(|_, (_, last)| now.saturating_sub(*last) < FORGOTTEN);
+        let (times, last) = missing.entry((spec.destination, spec.next_hop)).or_default();
         *times = times.saturating_add(1);
+        *last = now;
         if *times < PATIENCE { error.with_retry_after(LATER) } else { error }
     }
 
@@ -266,12 +276,7 @@ impl Routes for ClusterTableRoutes {
         Ok(routes.into_iter().filter_map(show).collect())
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         let results = Results::new(add.len(), delete.len(), done);
         if add.is_empty() && delete.is_empty() {
             return results.finish();

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::kubernetes::routes::{RouteDone, RouteResults};
+use crate::kubernetes::routes::{OnRouteDone, RouteDone, RouteResults};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 type Slots = Vec<Option<Result<()>>>;
 
 pub(super) struct Results<'d> {
     slots: Mutex<(Slots, Slots)>,
-    done: &'d (dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
+    done: &'d OnRouteDone<'d>,
 }
 
 impl fmt::Debug for Results<'_> {
@@ -20,7 +20,7 @@ impl fmt::Debug for Results<'_> {
 }
 
 impl<'d> Results<'d> {
-    pub(super) fn new(adds: usize, deletes: usize, done: &'d (dyn for<'r> Fn(RouteDone<'r>) + Send + Sync)) -> Self {
+    pub(super) fn new(adds: usize, deletes: usize, done: &'d OnRouteDone<'d>) -> Self {
         let empty = |count: usize| std::iter::repeat_with(|| None).take(count).collect();
         Self { slots: Mutex::new((empty(adds), empty(deletes))), done }
     }

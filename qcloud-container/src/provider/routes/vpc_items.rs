@@ -85,6 +85,11 @@ impl Item {
         self.node.is_some()
     }
 
+    /// Whether a new route to the same destination would share its traffic with this one.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        self.is_ours() || self.enabled
+    }
+
     pub(super) fn is(&self, destination: IpNet, next_hop: IpAddr) -> bool {
         self.destination == destination && self.next_hop == Some(next_hop)
     }
@@ -94,7 +99,7 @@ impl Item {
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) id: String,
-    /// All its routes, those that could not be read among them: they count against the quota.
+    /// How many routes count against the quota: those of users, the unreadable among them, but none that it has learned.
     pub(super) size: usize,
     pub(super) items: Vec<Item>,
 }
@@ -103,8 +108,14 @@ impl Table {
     /// `mark` is what the descriptions of our routes begin with.
     pub(super) fn read(table: &RouteTable, mark: &str) -> Self {
         let items = table.route_set.iter().filter_map(|route| item(route, mark)).collect();
-        Self { id: table.route_table_id.clone(), size: table.route_set.len(), items }
+        let size = table.route_set.iter().filter(|route| is_of_user(route)).count();
+        Self { id: table.route_table_id.clone(), size, items }
     }
+}
+
+/// Whether a user made it, and not the network by itself or over a CCN.
+fn is_of_user(route: &Route) -> bool {
+    route.route_type.as_ref().is_none_or(|kind| *kind == RouteType::User)
 }
 
 fn item(route: &Route, mark: &str) -> Option<Item> {
@@ -112,15 +123,43 @@ fn item(route: &Route, mark: &str) -> Option<Item> {
     let destination = v6.unwrap_or(&route.destination_cidr_block).parse().ok()?;
     let over_machine = route.gateway_type == *"NORMAL_CVM";
     let next_hop = route.gateway_id.parse().ok().filter(|_| over_machine);
-    let users = route.route_type.as_ref().is_none_or(|kind| *kind == RouteType::User);
     let id = route.route_item_id.clone().unwrap_or_default();
     let node = route.route_description.as_ref().and_then(|text| text.strip_prefix(mark)).map(str::to_owned);
     Some(Item {
         destination,
         next_hop,
-        node: node.filter(|_| users && next_hop.is_some() && !id.is_empty()),
+        node: node.filter(|_| is_of_user(route) && next_hop.is_some() && !id.is_empty()),
         enabled: route.enabled.unwrap_or(true),
         published: route.published_to_vbc.unwrap_or(false),
         id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learned_routes_are_listed_and_take_no_place() {
+        let of = |kind: RouteType, destination: &str| Route {
+            route_type: Some(kind),
+            ..Route::new()
+                .destination_cidr_block(destination)
+                .gateway_type("NORMAL_CVM")
+                .gateway_id("10.0.0.1")
+                .route_item_id("rti-1a2b3c4d")
+                .route_description("k8s:uid:n-1")
+        };
+        let mut read = RouteTable::default();
+        read.route_set = vec![
+            of(RouteType::User, "172.16.1.0/24"),
+            of(RouteType::Netd, "172.16.2.0/24"),
+            of(RouteType::Ccn, "172.16.3.0/24"),
+            of(RouteType::User, "unreadable"),
+        ];
+        let table = Table::read(&read, "k8s:uid:");
+        assert_eq!((table.items.len(), table.size), (3, 2));
+        // Whatever it says of itself, what was learned is not ours.
+        assert_eq!(table.items.iter().filter(|item| item.is_ours()).count(), 1);
+    }
 }

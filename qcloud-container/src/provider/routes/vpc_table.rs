@@ -1,6 +1,6 @@
 //! Routes in plain route tables of a VPC.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,10 @@ use qcloud_vpc::vpc::{DescribeVpcLimits, VpcLimitType};
 use tokio::sync::Mutex;
 
 use super::Results;
+use super::publication::Publications;
 use super::vpc_items::{Item, RouteTables, Table};
-use super::vpc_writes::{Kind, Slot, Write, table_writes};
-use crate::kubernetes::routes::{ClusterRoute, RouteDone, RouteLimits, RouteResults, RouteSpec, Routes};
+use super::vpc_writes::{Kind, Outcomes, Slot, Write, table_writes};
+use crate::kubernetes::routes::{ClusterRoute, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes};
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 use crate::provider::error::copy;
 
@@ -65,6 +66,7 @@ pub struct VpcTableRoutes {
     settings: VpcTableSettings,
     /// When the quota was read, and how many routes a table may have.
     quota: Mutex<Option<(Duration, usize)>>,
+    publications: Publications,
 }
 
 impl VpcTableRoutes {
@@ -72,7 +74,13 @@ impl VpcTableRoutes {
     #[must_use]
     pub fn new(config: &Config, settings: VpcTableSettings) -> Self {
         let clock = Arc::clone(config.clock());
-        Self { client: Client::new(config), clock, settings, quota: Mutex::default() }
+        Self {
+            client: Client::new(config),
+            clock,
+            settings,
+            quota: Mutex::default(),
+            publications: Publications::default(),
+        }
     }
 
     /// What the descriptions of our routes begin with.
@@ -145,25 +153,25 @@ impl VpcTableRoutes {
         Ok(())
     }
 
-    /// Writes a batch, which the API takes as a whole or not at all. One that is refused is halved until the bad route is
-    /// alone; after a lost answer the table is looked at.
-    async fn write(&self, table: &str, kind: Kind, batch: Vec<Write>) -> Vec<(Write, Result<()>)> {
+    /// Writes in batches, which the API takes as a whole or not at all. One that is refused is halved until the bad route
+    /// is alone, or what fits is made; after a lost answer the table is looked at.
+    async fn write(&self, table: &str, kind: Kind, writes: &[Write]) -> Vec<(Write, Result<()>)> {
         let mut results = Vec::new();
-        let mut batches = vec![(batch, true)];
+        let in_order = writes.chunks(self.settings.batch.clamp(1, 100));
+        let mut batches: Vec<(Vec<Write>, bool)> = in_order.rev().map(|batch| (batch.to_vec(), true)).collect();
         while let Some((mut batch, again)) = batches.pop() {
             let Err(error) = self.send(table, kind, &batch).await else {
                 results.extend(batch.into_iter().map(|write| (write, Ok(()))));
                 continue;
             };
             match error.kind() {
-                ErrorKind::Throttled
-                | ErrorKind::Unauthorized
-                | ErrorKind::Unavailable
-                | ErrorKind::Busy
-                | ErrorKind::Exhausted(_) => {
-                    if matches!(error.kind(), ErrorKind::Exhausted(_)) {
-                        self.quota.lock().await.take();
-                    }
+                ErrorKind::Throttled | ErrorKind::Unauthorized | ErrorKind::Unavailable | ErrorKind::Busy => {
+                    results.extend(batch.into_iter().map(|write| (write, Err(copy(&error)))));
+                }
+                // Where this one does not fit, those that are waited for less do not either.
+                ErrorKind::Exhausted(_) if batch.len() == 1 => {
+                    self.quota.lock().await.take();
+                    batch.extend(batches.drain(..).flat_map(|(later, _)| later));
                     results.extend(batch.into_iter().map(|write| (write, Err(copy(&error)))));
                 }
                 ErrorKind::Ambiguous => {
@@ -216,33 +224,33 @@ impl VpcTableRoutes {
         outcomes: &mut Outcomes,
         written: &mut Vec<(String, Write)>,
     ) {
-        let mut todo = table_writes(table, add, delete, None);
+        let mut todo = table_writes(table, add, delete, &self.limits());
         if todo.writes.iter().any(|write| write.kind == Kind::Create)
             && let Some(most) = self.quota().await
         {
-            todo = table_writes(table, add, delete, Some(most));
+            todo = table_writes(table, add, delete, &self.limits().with_most_routes(most));
         }
         outcomes.append(&mut todo.decided);
+        for write in todo.writes.iter().filter(|write| write.is_published()) {
+            if write.kind == Kind::Delete && add.iter().any(|(_, spec)| spec.destination == write.destination) {
+                self.publications.owe(&table.id, write.destination);
+            }
+        }
         for kind in [Kind::Delete, Kind::Replace, Kind::Enable, Kind::Create] {
             let (of_kind, rest) = std::mem::take(&mut todo.writes).into_iter().partition(|write| write.kind == kind);
             let of_kind: Vec<Write> = of_kind;
             todo.writes = rest;
-            for batch in of_kind.chunks(self.settings.batch.clamp(1, 100)) {
-                for (write, result) in self.write(&table.id, kind, batch.to_vec()).await {
-                    outcomes.extend(write.slots.iter().map(|slot| (*slot, result.as_ref().copied().map_err(copy))));
-                    match result {
-                        Ok(()) => written.push((table.id.clone(), write)),
-                        // Beside an old route that stayed, a new one would get part of the traffic only.
-                        Err(error) => todo.fail_to(&write.destination, &error, outcomes),
-                    }
+            for (write, result) in self.write(&table.id, kind, &of_kind).await {
+                outcomes.extend(write.slots.iter().map(|slot| (*slot, result.as_ref().copied().map_err(copy))));
+                match result {
+                    Ok(()) => written.push((table.id.clone(), write)),
+                    // Beside an old route that stayed, a new one would get part of the traffic only.
+                    Err(error) => todo.fail_to(&write.destination, &error, outcomes),
                 }
             }
         }
     }
 }
-
-/// What became of each route in each table.
-type Outcomes = Vec<(Slot, Result<()>)>;
 
 #[async_trait]
 impl Routes for VpcTableRoutes {
@@ -255,7 +263,7 @@ impl Routes for VpcTableRoutes {
         let mut routes: Vec<ClusterRoute> = Vec::new();
         let mut places: HashMap<(IpNet, Option<IpAddr>, bool), (usize, usize)> = HashMap::new();
         let items = |table: &Table| -> Vec<Item> {
-            let shown = |item: &&Item| item.is_ours() || limits.covers(&item.destination);
+            let shown = |item: &&Item| item.is_ours() || (item.is_in_the_way() && limits.covers(&item.destination));
             table.items.iter().filter(shown).cloned().collect()
         };
         for item in tables.iter().flat_map(items) {
@@ -271,18 +279,14 @@ impl Routes for VpcTableRoutes {
         }
         for (place, active) in places.into_values() {
             if let Some(route) = routes.get_mut(place) {
-                route.complete = !route.owned || active >= tables.len();
+                let published = !self.publications.is_owed(route.destination);
+                route.complete = !route.owned || (active >= tables.len() && published);
             }
         }
         Ok(routes)
     }
 
-    async fn apply(
-        &self,
-        add: &[RouteSpec],
-        delete: &[ClusterRoute],
-        done: &(dyn for<'r> Fn(RouteDone<'r>) + Send + Sync),
-    ) -> RouteResults {
+    async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
         let results = Results::new(add.len(), delete.len(), done);
         let limits = self.limits();
         let mut adds = Vec::new();
@@ -296,6 +300,10 @@ impl Routes for VpcTableRoutes {
             return results.finish();
         }
         adds.sort_by_key(|(_, spec)| spec.urgency);
+        let wanted: HashSet<IpNet> = add.iter().map(|spec| spec.destination).collect();
+        for route in delete.iter().filter(|route| !wanted.contains(&route.destination)) {
+            self.publications.forget(route.destination);
+        }
         let tables = match self.tables().await {
             Ok(tables) => tables,
             Err(error) => {
@@ -307,13 +315,15 @@ impl Routes for VpcTableRoutes {
         for table in &tables {
             self.write_table(table, &adds, delete, &mut outcomes, &mut written).await;
         }
-        if !written.is_empty() {
-            match self.tables().await {
-                Ok(now) => outcomes.extend(verify(&written, &now)),
-                Err(error) => {
-                    let slots = written.iter().flat_map(|(_, write)| write.slots.iter().copied());
-                    outcomes.extend(slots.map(|slot| (slot, Err(copy(&error)))));
-                }
+        let now = if written.is_empty() { Ok(tables) } else { self.tables().await };
+        match now {
+            Ok(now) => {
+                outcomes.extend(verify(&written, &now));
+                outcomes.extend(self.publications.publish(&self.client, &now, &adds).await);
+            }
+            Err(error) => {
+                let slots = written.iter().flat_map(|(_, write)| write.slots.iter().copied());
+                outcomes.extend(slots.map(|slot| (slot, Err(copy(&error)))));
             }
         }
         report(outcomes, &results);

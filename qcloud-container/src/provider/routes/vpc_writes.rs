@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use qcloud_vpc::route::Route;
 
 use super::vpc_items::{Item, Table};
-use crate::kubernetes::routes::{ClusterRoute, RouteSpec};
+use crate::kubernetes::routes::{ClusterRoute, RouteLimits, RouteSpec};
 use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 use crate::provider::error::copy;
 
@@ -16,6 +16,9 @@ pub(super) enum Slot {
     Add(usize),
     Delete(usize),
 }
+
+/// What became of each route in each table.
+pub(super) type Outcomes = Vec<(Slot, Result<()>)>;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,11 @@ impl Write {
         }
     }
 
+    /// Whether it changes a route that is published to the CCN.
+    pub(super) fn is_published(&self) -> bool {
+        self.item.as_ref().is_some_and(|item| item.published)
+    }
+
     /// The route as the API takes it.
     pub(super) fn route(&self, mark: &str) -> Route {
         let mut route = Route::new().gateway_type("NORMAL_CVM").gateway_id(self.next_hop.to_string());
@@ -67,12 +75,12 @@ impl Write {
 #[derive(Debug, Default)]
 pub(super) struct TableWrites {
     pub(super) writes: Vec<Write>,
-    pub(super) decided: Vec<(Slot, Result<()>)>,
+    pub(super) decided: Outcomes,
 }
 
 impl TableWrites {
     /// Gives up what is still to be written to this destination.
-    pub(super) fn fail_to(&mut self, to: &IpNet, error: &ProviderError, outcomes: &mut Vec<(Slot, Result<()>)>) {
+    pub(super) fn fail_to(&mut self, to: &IpNet, error: &ProviderError, outcomes: &mut Outcomes) {
         let (failed, rest) = std::mem::take(&mut self.writes).into_iter().partition(|write| write.destination == *to);
         let failed: Vec<Write> = failed;
         self.writes = rest;
@@ -81,20 +89,23 @@ impl TableWrites {
     }
 }
 
-/// Compares a table with what is asked for. `limit` is how many routes a table may have.
+/// Compares a table with what is asked for.
 pub(super) fn table_writes(
     table: &Table,
     add: &[(usize, &RouteSpec)],
     delete: &[ClusterRoute],
-    limit: Option<usize>,
+    limits: &RouteLimits,
 ) -> TableWrites {
     let mut out = TableWrites::default();
     let mut removals: Vec<Write> = Vec::new();
     for (place, route) in delete.iter().enumerate() {
         let slot = Slot::Delete(place);
-        let Some(next_hop) = route.next_hop.filter(|_| route.owned) else {
-            out.decided.push((slot, Err(super::not_ours(route))));
-            continue;
+        let next_hop = match super::deletable(route, limits) {
+            Ok(next_hop) => next_hop,
+            Err(error) => {
+                out.decided.push((slot, Err(error)));
+                continue;
+            }
         };
         let mut same = table.items.iter().filter(|item| item.is(route.destination, next_hop)).peekable();
         if same.peek().is_none() {
@@ -140,15 +151,15 @@ pub(super) fn table_writes(
             continue;
         }
         let goes = |item: &Item| removals.iter().any(|removal| removal.item.as_ref() == Some(item));
-        if let Some(other) = to_same().find(|item| !goes(item)) {
+        if let Some(other) = to_same().find(|item| item.is_in_the_way() && !goes(item)) {
             let whose = if other.is_ours() { "this cluster's" } else { "someone else's" };
             let message = format!("there is a route of {whose} to {} already", spec.destination);
             out.decided.push((slot, Err(ProviderError::new(ErrorKind::Conflict, message))));
             continue;
         }
-        let replaced = removals.iter().position(|removal| {
-            removal.destination == spec.destination && removal.item.as_ref().is_some_and(|item| !item.published)
-        });
+        // One that is published is not replaced: it is withdrawn and deleted, and the new one published.
+        let replaced =
+            removals.iter().position(|removal| removal.destination == spec.destination && !removal.is_published());
         match replaced {
             Some(removal) => {
                 let removal = removals.remove(removal);
@@ -160,7 +171,7 @@ pub(super) fn table_writes(
             None => creates.push(write),
         }
     }
-    if let Some(limit) = limit {
+    if let Some(limit) = limits.most_routes {
         let room = limit.saturating_sub(table.size.saturating_sub(removals.len()));
         for write in creates.drain(room.min(creates.len())..) {
             let message = format!("the route table {} may have {limit} routes only: have the quota raised", table.id);
@@ -205,6 +216,10 @@ mod tests {
         ClusterRoute::new(destination.parse().unwrap(), IpAddr::from([10, 0, 0, number]))
     }
 
+    fn limits() -> RouteLimits {
+        RouteLimits::new(["172.16.0.0/16".parse().unwrap()])
+    }
+
     fn kinds(writes: &TableWrites) -> Vec<Kind> {
         writes.writes.iter().map(|write| write.kind).collect()
     }
@@ -213,7 +228,7 @@ mod tests {
     fn a_next_hop_that_changed_is_replaced_in_one_write_for_both() {
         let table = table(vec![item(1, "172.16.1.0/24", true)]);
         let (new, old) = (spec(2, "172.16.1.0/24"), [route(1, "172.16.1.0/24")]);
-        let writes = table_writes(&table, &[(0, &new)], &old, None);
+        let writes = table_writes(&table, &[(0, &new)], &old, &limits());
         assert_eq!(kinds(&writes), [Kind::Replace]);
         assert_eq!(writes.writes[0].slots, [Slot::Add(0), Slot::Delete(0)]);
     }
@@ -222,14 +237,14 @@ mod tests {
     fn what_is_there_and_what_is_gone_take_no_write() {
         let table = table(vec![item(1, "172.16.1.0/24", true)]);
         let (new, old) = (spec(1, "172.16.1.0/24"), [route(9, "172.16.9.0/24")]);
-        let writes = table_writes(&table, &[(0, &new)], &old, None);
+        let writes = table_writes(&table, &[(0, &new)], &old, &limits());
         assert!(writes.writes.is_empty() && writes.decided.iter().all(|(_, result)| result.is_ok()));
     }
 
     #[test]
     fn a_route_that_is_switched_off_is_switched_on() {
         let off = Item { enabled: false, ..item(1, "172.16.1.0/24", true) };
-        let writes = table_writes(&table(vec![off]), &[(0, &spec(1, "172.16.1.0/24"))], &[], None);
+        let writes = table_writes(&table(vec![off]), &[(0, &spec(1, "172.16.1.0/24"))], &[], &limits());
         assert_eq!(kinds(&writes), [Kind::Enable]);
     }
 
@@ -237,9 +252,25 @@ mod tests {
     fn foreign_routes_are_neither_deleted_nor_joined() {
         let table = table(vec![item(1, "172.16.1.0/24", false)]);
         let (new, old) = (spec(2, "172.16.1.0/24"), [route(1, "172.16.1.0/24")]);
-        let writes = table_writes(&table, &[(0, &new)], &old, None);
+        let writes = table_writes(&table, &[(0, &new)], &old, &limits());
         assert!(writes.writes.is_empty());
         assert!(writes.decided.len() == 2 && writes.decided.iter().all(|(_, result)| result.is_err()));
+    }
+
+    #[test]
+    fn what_someone_else_has_switched_off_is_in_nobodys_way() {
+        let off = Item { enabled: false, ..item(1, "172.16.1.0/24", false) };
+        let writes = table_writes(&table(vec![off]), &[(0, &spec(2, "172.16.1.0/24"))], &[], &limits());
+        assert_eq!(kinds(&writes), [Kind::Create]);
+    }
+
+    #[test]
+    fn what_lies_outside_the_networks_is_not_deleted() {
+        let table = table(vec![item(1, "172.16.1.0/24", true)]);
+        let mistyped = RouteLimits::new(["172.61.0.0/16".parse().unwrap()]);
+        let writes = table_writes(&table, &[], &[route(1, "172.16.1.0/24")], &mistyped);
+        assert!(writes.writes.is_empty());
+        assert!(matches!(writes.decided.as_slice(), [(Slot::Delete(0), Err(_))]));
     }
 
     #[test]
@@ -247,7 +278,7 @@ mod tests {
         let table = table(vec![item(1, "172.16.1.0/24", true), item(2, "172.16.2.0/24", true)]);
         let adds = [spec(3, "172.16.3.0/24"), spec(4, "172.16.4.0/24"), spec(5, "172.16.5.0/24")];
         let adds: Vec<(usize, &RouteSpec)> = adds.iter().enumerate().collect();
-        let writes = table_writes(&table, &adds, &[route(2, "172.16.2.0/24")], Some(3));
+        let writes = table_writes(&table, &adds, &[route(2, "172.16.2.0/24")], &limits().with_most_routes(3));
         assert_eq!(kinds(&writes), [Kind::Delete, Kind::Create, Kind::Create]);
         assert!(matches!(writes.decided.as_slice(), [(Slot::Add(2), Err(_))]));
     }
@@ -298,6 +329,7 @@ mod tests {
             deletes in prop::collection::vec((0_u8..4, 0_u8..6), 0..6),
             limit in prop::option::of(0_usize..12),
         ) {
+            let limits = limit.map_or_else(limits, |most| limits().with_most_routes(most));
             let mut unique: Vec<Item> = Vec::new();
             for item in items {
                 if !unique.iter().any(|known| known.id == item.id) { unique.push(item); }
@@ -310,7 +342,7 @@ mod tests {
             let deletes: Vec<ClusterRoute> =
                 deletes.iter().map(|(number, net)| route(*number, &format!("172.16.{net}.0/24"))).collect();
 
-            let first = table_writes(&table, &adds, &deletes, limit);
+            let first = table_writes(&table, &adds, &deletes, &limits);
             apply(&mut table, &first.writes);
             prop_assert!(first.writes.iter().all(|write| write.is_done(&table)));
             if let Some(limit) = limit {
@@ -319,7 +351,7 @@ mod tests {
             for foreign in before.iter().filter(|item| !item.is_ours()) {
                 prop_assert!(table.items.contains(foreign));
             }
-            let again = table_writes(&table, &adds, &deletes, limit);
+            let again = table_writes(&table, &adds, &deletes, &limits);
             prop_assert!(again.writes.is_empty(), "{:?}", again.writes);
             // Every route of the request got an answer.
             for (place, _) in &adds {
