@@ -180,6 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_content_is_an_error() {
+        for content in ["null", "\"\"", "\"down\"", "[]", "0", "true"] {
+            let body = format!("{{\"Response\":{content}}}");
+            assert!(decode::<Lamp>(body.as_bytes()).is_err(), "{body}");
+            assert!(decode::<serde_json::Value>(body.as_bytes()).is_err(), "{body}");
+            assert!(decode_strictly::<Lamp>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(decode::<Lamp>(b"{}").is_err());
+        let free = decode::<serde_json::Value>(br#"{"Response":{"a":null,"b":["",{}]}}"#).unwrap();
+        assert_eq!(free, serde_json::json!({ "a": null, "b": ["", {}] }));
+    }
+
+    #[test]
     fn an_identity_is_never_empty() {
         for body in [r#"{"Response":{"Id":""}}"#, r#"{"Response":{"Id":null}}"#, r#"{"Response":{}}"#] {
             assert!(decode::<Owned>(body.as_bytes()).is_err(), "{body}");
