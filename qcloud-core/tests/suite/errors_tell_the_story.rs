@@ -181,4 +181,28 @@ async fn predicates_say_what_to_do() {
     assert!(error.is_ambiguous() && error.is_retryable());
     let error = of("InvalidParameterValue").await;
     assert!(!(error.is_ambiguous() || error.is_retryable() || error.is_not_found() || error.is_auth()));
+    let error = of("InternalError.CamNoAuth").await;
+    assert!(error.is_auth() && !error.is_ambiguous() && !error.is_retryable());
+}
+
+/// A program that deletes takes "not found" for done: a typo in its key or region must not look like that.
+#[tokio::test]
+async fn what_is_missing_around_a_resource_does_not_say_that_it_is_gone() {
+    for code in [
+        "AuthFailure.SecretIdNotFound",
+        "UnauthorizedOperation.MFANotFound",
+        "InvalidRegion.NotFound",
+        "InvalidAccountId.NotFound",
+        "InvalidProjectId.NotFound",
+        "InvalidParameter.RegionNotFound",
+        "UnsupportedOperation.UinNotFound",
+        "UnsupportedOperation.AppIdNotFound",
+        "UnsupportedOperation.ActionNotFound",
+        "UnsupportedOperation.RoleNotFound",
+        "InternalError.DbRecordNotFound",
+        "FailedOperation.DbRecordNotFound",
+    ] {
+        let error = call(&ScriptedTransport::new().error(code, ""), Effect::Write).await.unwrap_err();
+        assert!(!error.is_not_found(), "{code}");
+    }
 }
