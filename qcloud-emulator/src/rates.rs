@@ -73,8 +73,8 @@ impl RateLimits {
 /// The rate that the documentation gives, per region and account.
 fn documented(service: &str, action: &str) -> u32 {
     match (service, action) {
-        ("cvm", "DescribeInstances") => 40,
-        ("cvm", "DescribeZones" | "DescribeRegions" | "DescribeInstancesStatus") => 20,
+        ("cvm", "DescribeInstances" | "DescribeInstancesStatus") => 40,
+        ("cvm", "DescribeZones" | "DescribeRegions") => 20,
         ("cvm", action) if !action.starts_with("Describe") => 10,
         ("cbs", "DescribeDisks") => 100,
         ("tke", "DescribeClusterRoutes" | "DescribeClusterRouteTables") => 50,
