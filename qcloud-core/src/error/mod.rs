@@ -201,7 +201,8 @@ impl Error {
     /// Something that the request names does not exist.
     ///
     /// It says that the API answered so, not which of several named things is missing. It is never true of a lookup
-    /// that failed for another reason. Describe actions mostly leave unknown ids out of their answer instead.
+    /// that failed for another reason, nor of a key, account, project, region or action that does not exist. Describe
+    /// actions mostly leave unknown ids out of their answer instead.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.code_is(code::is_not_found)
@@ -235,8 +236,8 @@ impl Error {
 
     /// The credentials are missing, wrong, expired, or not permitted to do this.
     ///
-    /// `AuthFailure.*`: check the key pair, the token and the machine's clock. `UnauthorizedOperation*`: the identity
-    /// lacks a CAM permission.
+    /// `AuthFailure.*`: check the key pair, the token and the machine's clock. `UnauthorizedOperation*` and `*.CamNoAuth`:
+    /// the identity lacks a CAM permission.
     #[must_use]
     pub fn is_auth(&self) -> bool {
         self.kind() == ErrorKind::Credentials || self.code_is(code::is_auth)
