@@ -10,6 +10,8 @@ pub(crate) const DENIED: &str = "UnauthorizedOperation.CamNoAuth";
 const PAID: &[(&str, &str, &str)] = &[
     ("cvm", "RunInstances", "InvalidAccount.InsufficientBalance"),
     ("vpc", "AllocateAddresses", "FailedOperation.BalanceInsufficient"),
+    ("vpc", "CreateCcn", "UnsupportedOperation.InsufficientFunds"),
+    ("vpc", "CreateNatGateway", "UnsupportedOperation.InsufficientFunds"),
     ("cbs", "CreateDisks", "InvalidAccount.InsufficientBalance"),
     ("cbs", "ResizeDisk", "InvalidAccount.InsufficientBalance"),
     ("cbs", "CreateSnapshot", "InvalidAccount.InsufficientBalance"),

@@ -102,6 +102,12 @@ impl Builder {
         self
     }
 
+    /// How old a signature may be; five minutes by default.
+    pub fn signature_age(mut self, age: Duration) -> Self {
+        self.settings.signature_age = age;
+        self
+    }
+
     /// How long a task takes.
     pub fn task_duration(mut self, task: Task, duration: Duration) -> Self {
         self.settings.task_durations.insert(task, duration);

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -28,6 +29,8 @@ use crate::exchange::{Outcome, half};
 /// Bodies are read up to here, far beyond what the API takes, so that a client that sends too much can finish sending
 /// and read what was wrong.
 const READ_AT_MOST: usize = 64 * 1024 * 1024;
+/// How long a listener waits that could not take a connection.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// The body of an answer.
 pub(crate) type Answer = UnsyncBoxBody<Bytes, Infallible>;
@@ -69,8 +72,10 @@ where
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, stop.clone(), answer.clone()));
+                match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(connection(stream, stop.clone(), answer.clone()))),
+                    // Out of descriptors, most likely: some may be free in a moment.
+                    Err(_) => tokio::time::sleep(BREATH).await,
                 }
             }
             Some(_) = connections.join_next() => {}

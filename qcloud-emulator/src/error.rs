@@ -103,3 +103,13 @@ pub enum StateError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
+
+/// Checks a value that is one of a few.
+pub(crate) fn one_of(parameter: &str, value: Option<&str>, known: &[&str]) -> Result<(), ApiError> {
+    match value {
+        Some(value) if !known.contains(&value) => {
+            Err(ApiError::invalid_value(format!("`{parameter}`: `{value}` is none of {}.", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}

@@ -67,8 +67,8 @@ impl Builder {
         self
     }
 
-    /// Whether the account has no money left: what costs some is refused with `InvalidAccount.InsufficientBalance`, or
-    /// the code that its documentation has for it.
+    /// Whether the account has no money left: the actions whose documentation has a code for it are refused, most with
+    /// `InvalidAccount.InsufficientBalance`. CLB has none for its orders.
     pub fn insufficient_balance(mut self, insufficient: bool) -> Self {
         self.settings.insufficient_balance = insufficient;
         self
@@ -84,6 +84,12 @@ impl Builder {
     /// No task fails any more.
     pub fn no_task_failures(mut self) -> Self {
         self.settings.task_failures.clear();
+        self
+    }
+
+    /// Any target can be bound to listeners again.
+    pub fn no_poisoned_targets(mut self) -> Self {
+        self.settings.poisoned_targets.clear();
         self
     }
 

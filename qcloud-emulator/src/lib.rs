@@ -10,6 +10,7 @@ mod builder;
 mod call;
 mod calls;
 mod cidr;
+mod client_tokens;
 mod clock;
 mod config;
 mod connection;

@@ -15,7 +15,7 @@ use tokio::signal;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A TOML file with every knob; the README has its keys. Other arguments go before it.
+    /// A TOML file with knobs; docs/emulator.toml of this crate shows every key. Other arguments go before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Port of 127.0.0.1 to listen on; 0, the default, takes any free one.

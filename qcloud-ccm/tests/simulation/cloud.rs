@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use http::Response;
+use qcloud_container::provider::load_balancers::SERVICE_UID_TAG;
 use qcloud_core::clock::Clock;
 use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
 use qcloud_core::{Client, Config, RateLimits, Raw, Service};
@@ -292,9 +293,16 @@ impl Cloud {
         shown["LoadBalancerSet"].as_array().unwrap().clone()
     }
 
-    /// The names of all security groups.
-    pub(crate) async fn groups(&self) -> Vec<String> {
+    /// The security groups of Services: the id of each, and the uid of its Service.
+    pub(crate) async fn groups(&self) -> Vec<(String, String)> {
         let shown = self.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
-        shown["SecurityGroupSet"].as_array().unwrap().iter().map(|group| text(&group["SecurityGroupName"])).collect()
+        let groups = shown["SecurityGroupSet"].as_array().unwrap().iter();
+        let foreign =
+            |group: &&Value| ["default", "somebody's"].contains(&group["SecurityGroupName"].as_str().unwrap());
+        let uid = |group: &Value| {
+            let mut tags = group["TagSet"].as_array().into_iter().flatten();
+            text(&tags.find(|tag| tag["Key"] == SERVICE_UID_TAG).unwrap_or(&Value::Null)["Value"])
+        };
+        groups.filter(|group| !foreign(group)).map(|group| (text(&group["SecurityGroupId"]), uid(group))).collect()
     }
 }

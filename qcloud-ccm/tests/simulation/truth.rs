@@ -100,8 +100,8 @@ impl World {
             let held = items(&service["metadata"]["finalizers"]).next().is_some();
             check(!held, || format!("{name} wants no balancer, and is still held"))?;
         }
+        let groups = self.cloud.groups().await;
         let mut found = BTreeSet::new();
-        let mut fenced = 0;
         for balancer in self.cloud.balancers().await {
             let id = text(&balancer["LoadBalancerId"]);
             if id == self.cloud.foreign_balancer {
@@ -110,14 +110,20 @@ impl World {
             let address = text(&balancer["LoadBalancerVips"][0]);
             let service = expected.get(address).ok_or_else(|| format!("{id} at {address} belongs to no Service"))?;
             found.insert(address.to_owned());
-            fenced += usize::from(!service["spec"]["loadBalancerSourceRanges"].is_null());
             self.listeners(id, service).await?;
+            let own: Vec<&str> =
+                groups.iter().filter(|(_, uid)| service["metadata"]["uid"] == **uid).map(|(id, _)| &**id).collect();
+            let on: Vec<&str> = items(&balancer["SecureGroups"]).map(text).collect();
+            let limited = !service["spec"]["loadBalancerSourceRanges"].is_null();
+            // The group of a Service that no longer limits who reaches it may stay, on no balancer, until the Service goes.
+            check(if limited { own == on } else { on.is_empty() && own.len() <= 1 }, || {
+                let name = text(&service["metadata"]["name"]);
+                format!("{name}, limited: {limited}, has the security groups {own:?}, and its balancer {on:?}")
+            })?;
         }
         check(found.len() == expected.len(), || format!("balancers at {found:?}, Services at {:?}", expected.keys()))?;
-        let groups = self.cloud.groups().await;
-        // The account's own one, somebody's, and one for each Service that limits who reaches it.
-        let ours: Vec<&String> = groups.iter().filter(|name| *name != "somebody's" && *name != "default").collect();
-        check(ours.len() == fenced, || format!("{fenced} Services limit who reaches them, security groups: {groups:?}"))
+        let gone = groups.iter().find(|(_, uid)| !expected.values().any(|service| service["metadata"]["uid"] == **uid));
+        check(gone.is_none(), || format!("the security group of a Service that went: {gone:?}"))
     }
 
     async fn listeners(&self, balancer: &str, service: &Value) -> Outcome {

@@ -1,8 +1,6 @@
 //! `CreateDisks`.
 
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::billing::{GivenPrepaid, check_flag, check_period};
@@ -11,24 +9,17 @@ use super::disks::{Disk, Encryption, Prepaid, State, Usage};
 use super::tasks::{self, End, Event};
 use super::{INVALID, TOO_MANY, check_name, check_tags, mounts, one_of, snapshots};
 use crate::call::Call;
-use crate::clock::Time;
+use crate::client_tokens::Dialect;
 use crate::error::ApiError;
 use crate::settings::{Quota, Task};
 use crate::tags::Tag;
 use crate::world::{Local, World};
 
-/// How long a client token is remembered.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How client tokens are refused.
+const TOKENS: Dialect =
+    Dialect { malformed: "InvalidParameter.InvalidClientToken", mismatch: "InvalidParameter.InvalidClientToken" };
 /// The most disks of one request.
 const MOST: u64 = 50;
-
-/// What a request with a client token led to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Replay {
-    parameters: Value,
-    disks: Vec<String>,
-    at: Time,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,11 +65,9 @@ struct AutoMount {
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let input: Input = call.input()?;
     let mut here = world.local(call);
-    let token = input.client_token.clone().filter(|token| !token.is_empty());
-    if let Some(token) = &token
-        && let Some(disks) = replay(&here, token, &call.parameters)?
-    {
-        return Ok(json!({ "DiskIdSet": disks }));
+    let token = input.client_token.as_deref();
+    if let Some(used) = here.region.cbs.client_tokens.repeated(call, token, here.now, TOKENS)? {
+        return Ok(used.answer.clone());
     }
     let (disk, count) = check(&here, &input)?;
     let instances = check_mounting(&here, &input, count)?;
@@ -90,28 +79,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
             tasks::begin_from(&mut here, disk.visible, id, State::Attaching, (Task::DiskAttach, end));
         }
     }
-    if let Some(token) = token {
-        let replay = Replay { parameters: call.parameters.clone(), disks: disks.clone(), at: here.now };
-        here.region.cbs.client_tokens.insert(token, replay);
-    }
-    Ok(json!({ "DiskIdSet": disks }))
-}
-
-/// What an earlier request with this token led to.
-fn replay(here: &Local<'_>, token: &str, parameters: &Value) -> Result<Option<Vec<String>>, ApiError> {
-    let fault = |message: String| Err(ApiError::new("InvalidParameter.InvalidClientToken", message));
-    if token.len() > 64 || !token.is_ascii() {
-        return fault("`ClientToken` has at most 64 ASCII characters.".to_owned());
-    }
-    match here.region.cbs.client_tokens.get(token) {
-        Some(replay) if replay.at.after(TOKEN_LIFE) > here.now => {
-            if replay.parameters != *parameters {
-                return fault(format!("`ClientToken`: `{token}` was used for a request with other parameters."));
-            }
-            Ok(Some(replay.disks.clone()))
-        }
-        _ => Ok(None),
-    }
+    let answer = json!({ "DiskIdSet": disks });
+    here.region.cbs.client_tokens.keep(call, token, &answer, here.now);
+    Ok(answer)
 }
 
 /// Checks a request. Gives a disk as it asks for, still without an id, and how many of it.

@@ -1,11 +1,10 @@
 //! CBS: disks, snapshots and the policies that make snapshots by themselves.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Action, Api};
-use crate::error::ApiError;
+use crate::client_tokens::ClientTokens;
+use crate::error::{ApiError, one_of};
 use crate::listing::{self, Dialect};
 use crate::table::Table;
 use crate::tags::{self, Tag};
@@ -80,7 +79,7 @@ pub(crate) struct State {
     snapshots: Table<snapshots::Snapshot>,
     policies: Table<policies::Policy>,
     /// What `CreateDisks` did for the client tokens it saw.
-    client_tokens: BTreeMap<String, create::Replay>,
+    client_tokens: ClientTokens,
     /// How many tasks were begun: each gets its number.
     tasks_begun: u64,
     /// How many prepaid disks were returned.
@@ -147,16 +146,6 @@ fn check_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
             if error.code.starts_with("LimitExceeded") { "LimitExceeded.TagQuotaLimitExceeded" } else { INVALID };
         ApiError::new(code, error.message)
     })
-}
-
-/// Checks a value that is one of a few.
-fn one_of(parameter: &str, value: Option<&str>, known: &[&str]) -> Result<(), ApiError> {
-    match value {
-        Some(value) if !known.contains(&value) => {
-            Err(ApiError::invalid_value(format!("`{parameter}`: `{value}` is none of {}.", known.join(", "))))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The offset and limit of a list, which come as numbers of any size.

@@ -1,9 +1,7 @@
 //! `CreateLoadBalancer`: replaying an order, and making what it asks for.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors;
@@ -11,7 +9,7 @@ use super::load_balancers::{LoadBalancer, SnatIp};
 use super::orders::{self, Input, Order};
 use super::tasks::{self, Outcome};
 use crate::call::Call;
-use crate::clock::Time;
+use crate::client_tokens::{Dialect, Used};
 use crate::error::ApiError;
 use crate::settings::Task;
 use crate::vpc;
@@ -19,25 +17,18 @@ use crate::vpc::elastic_ips;
 use crate::vpc::subnets::{self, Refused};
 use crate::world::{Local, Region, World};
 
-/// How long a client token is good for.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// What a request with a client token led to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Replay {
-    parameters: Value,
-    answer: Value,
-    task: String,
-    at: Time,
-}
-
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let input: Input = call.input()?;
     let mut here = world.local(call);
-    let token = input.client_token.clone().filter(|token| !token.is_empty());
-    if let Some(token) = &token
-        && let Some(answer) = replay(&here, token, &call.parameters)?
-    {
-        return Ok(answer);
+    let token = input.client_token.as_deref();
+    let dialect = Dialect { malformed: errors::LENGTH, mismatch: errors::PARAMETER };
+    let spent = |used: &Used| {
+        let spent = used.has_expired(here.now) || tasks::has_failed(&here, &used.request_id);
+        let message = "`ClientToken`: the order of this token has failed or expired: use a new token.";
+        spent.then(|| ApiError::new("InvalidParameter.ClientTokenLimitExceeded", message))
+    };
+    if let Some(used) = here.region.clb.client_tokens.repeated_unless(call, token, dialect, spent)? {
+        return Ok(used.answer.clone());
     }
     let order = orders::check(&here, &input)?;
     let balancers = make(&mut here, order)?;
@@ -49,29 +40,8 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     here.region.clb.deals.insert(deal.clone(), call.request_id.clone());
     tasks::begin(&mut here, call, Task::LoadBalancerCreate, Outcome::Created(ids.clone()), None);
     let answer = json!({ "LoadBalancerIds": ids, "DealName": deal });
-    if let Some(token) = token {
-        let parameters = call.parameters.clone();
-        let replay = Replay { parameters, answer: answer.clone(), task: call.request_id.clone(), at: here.now };
-        here.region.clb.client_tokens.insert(token, replay);
-    }
+    here.region.clb.client_tokens.keep(call, token, &answer, here.now);
     Ok(answer)
-}
-
-/// What an earlier request with this token led to. A token whose order failed, or that is too old, is spent.
-fn replay(here: &Local<'_>, token: &str, parameters: &Value) -> Result<Option<Value>, ApiError> {
-    if token.len() > 64 || !token.is_ascii() {
-        return Err(errors::length("`ClientToken` has at most 64 ASCII characters."));
-    }
-    let Some(replay) = here.region.clb.client_tokens.get(token) else { return Ok(None) };
-    if replay.at.after(TOKEN_LIFE) <= here.now || tasks::has_failed(here, &replay.task) {
-        let message = format!("`ClientToken`: the order of `{token}` has failed or expired: use a new token.");
-        return Err(ApiError::new("InvalidParameter.ClientTokenLimitExceeded", message));
-    }
-    if replay.parameters != *parameters {
-        let message = format!("`ClientToken`: `{token}` was used for a request with other parameters.");
-        return Err(errors::parameter(message));
-    }
-    Ok(Some(replay.answer.clone()))
 }
 
 /// Makes the load balancers, all or none.

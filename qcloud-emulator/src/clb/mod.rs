@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Action, Api};
+use crate::client_tokens::ClientTokens;
 use crate::clock::Time;
 use crate::listing::Dialect;
 use crate::table::Table;
@@ -96,7 +97,7 @@ pub(crate) struct State {
     pub(crate) groups: Table<groups::TargetGroup>,
     tasks: Table<tasks::TaskRecord>,
     /// What `CreateLoadBalancer` did for the client tokens it saw.
-    client_tokens: BTreeMap<String, create::Replay>,
+    client_tokens: ClientTokens,
     /// The tasks that orders led to, by the name of the order.
     deals: BTreeMap<String, String>,
     /// The load balancers that were deleted lately: when, and how many.

@@ -16,6 +16,9 @@ use crate::error::ApiError;
 use crate::settings::Task;
 use crate::world::{Event as WorldEvent, Local, World};
 
+/// How many tasks are remembered.
+const KEPT: usize = 20_000;
+
 /// A task comes to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Event {
@@ -96,7 +99,7 @@ pub(super) fn begin(here: &mut Local<'_>, call: &Call, task: Task, outcome: Outc
     let fault = fault.or_else(|| told_to_fail(here, call.action));
     let fault = fault.or_else(|| here.fails(task).then(|| "The task failed: the emulator was told so.".to_owned()));
     let record = TaskRecord { id: id.clone(), progress: Progress::Running, balancers, fault, outcome: Some(outcome) };
-    here.region.clb.tasks.insert(id.clone(), record);
+    keep(here, record);
     let at = here.now.after(here.settings.duration(task));
     here.plan(at, WorldEvent::Clb(Event { task: id }));
 }
@@ -111,9 +114,18 @@ pub(super) fn change_at_once(here: &mut Local<'_>, call: &Call, balancers: Vec<L
     let ids = balancers.iter().map(|balancer| balancer.id.clone()).collect();
     replace(here, balancers);
     let id = call.request_id.clone();
-    let record =
-        TaskRecord { id: id.clone(), progress: Progress::Succeeded, balancers: ids, fault: None, outcome: None };
-    here.region.clb.tasks.insert(id, record);
+    let record = TaskRecord { id, progress: Progress::Succeeded, balancers: ids, fault: None, outcome: None };
+    keep(here, record);
+}
+
+/// Keeps a task so that it can be asked for, and lets the oldest ones go that have ended.
+fn keep(here: &mut Local<'_>, record: TaskRecord) {
+    let tasks = &mut here.region.clb.tasks;
+    if tasks.len() >= KEPT {
+        let ended = tasks.values().find(|task| task.outcome.is_none()).map(|task| task.id.clone());
+        tasks.remove(&ended.unwrap_or_default());
+    }
+    tasks.insert(record.id.clone(), record);
 }
 
 /// Whether a test wants the next task of this action to fail.

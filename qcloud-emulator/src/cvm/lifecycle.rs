@@ -7,7 +7,7 @@ use super::images;
 use super::instances::{Instance, Operation, State, named};
 use crate::call::Call;
 use crate::cbs;
-use crate::error::ApiError;
+use crate::error::{ApiError, one_of};
 use crate::settings::{BusyInstance, Settings, Task};
 use crate::tke;
 use crate::vpc::{self, subnets};
@@ -160,15 +160,6 @@ impl Input {
         one_of("StopType", input.stop_type.as_deref(), &["SOFT_FIRST", "HARD", "SOFT"])?;
         one_of("StoppedMode", input.stopped_mode.as_deref(), &["KEEP_CHARGING", "STOP_CHARGING"])?;
         Ok(input)
-    }
-}
-
-fn one_of(parameter: &str, value: Option<&str>, known: &[&str]) -> Result<(), ApiError> {
-    match value {
-        Some(value) if !known.contains(&value) => {
-            Err(ApiError::invalid_value(format!("`{parameter}`: `{value}` is none of {}.", known.join(", "))))
-        }
-        _ => Ok(()),
     }
 }
 

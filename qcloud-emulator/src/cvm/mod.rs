@@ -1,10 +1,9 @@
 //! CVM: virtual machines, and what they are made from.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Action, Api};
+use crate::client_tokens::ClientTokens;
 use crate::error::ApiError;
 use crate::listing::Dialect;
 use crate::table::Table;
@@ -90,7 +89,7 @@ const ACTIONS: &[Action] = &[
 pub(crate) struct State {
     pub(crate) instances: Table<instances::Instance>,
     /// What `RunInstances` did for the client tokens it saw.
-    client_tokens: BTreeMap<String, run::Replay>,
+    client_tokens: ClientTokens,
     key_pairs: Table<key_pairs::KeyPair>,
     /// Images of one's own.
     images: Table<images::Image>,

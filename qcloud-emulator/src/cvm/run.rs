@@ -1,9 +1,8 @@
 //! `RunInstances`: reading and checking the request, and replaying it.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalog::{self, InstanceType};
@@ -11,7 +10,7 @@ use super::images::{self, Image};
 use super::{TagSpecification, key_pairs, launch, placement_groups, tag_specifications};
 use crate::call::Call;
 use crate::cbs;
-use crate::clock::Time;
+use crate::client_tokens::Dialect;
 use crate::error::ApiError;
 use crate::ids::well_formed;
 use crate::listing;
@@ -20,18 +19,11 @@ use crate::tags::Tag;
 use crate::vpc;
 use crate::world::{Local, World};
 
-/// How long a client token is remembered.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How client tokens are refused.
+const TOKENS: Dialect =
+    Dialect { malformed: "InvalidClientToken.TooLong", mismatch: "InvalidParameter.ParameterConflict" };
 /// The most instances of one request.
 const MOST: i64 = 500;
-
-/// What a request with a client token led to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Replay {
-    parameters: Value,
-    instances: Vec<String>,
-    at: Time,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -128,40 +120,18 @@ pub(super) struct Order {
 pub(super) fn run(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let input: Input = call.input()?;
     let mut here = world.local(call);
-    let token = input.client_token.clone().filter(|token| !token.is_empty());
-    if let Some(token) = &token
-        && let Some(instances) = replay(&here, token, &call.parameters)?
-    {
-        return Ok(json!({ "InstanceIdSet": instances }));
+    let token = input.client_token.as_deref();
+    if let Some(used) = here.region.cvm.client_tokens.repeated(call, token, here.now, TOKENS)? {
+        return Ok(used.answer.clone());
     }
     let order = check(&here, &input)?;
     if input.dry_run == Some(true) {
         return Ok(json!({ "InstanceIdSet": [] }));
     }
     let instances = launch::launch(&mut here, call, &input, order)?;
-    if let Some(token) = token {
-        let replay = Replay { parameters: call.parameters.clone(), instances: instances.clone(), at: here.now };
-        here.region.cvm.client_tokens.insert(token, replay);
-    }
-    Ok(json!({ "InstanceIdSet": instances }))
-}
-
-/// What an earlier request with this token led to.
-fn replay(here: &Local<'_>, token: &str, parameters: &Value) -> Result<Option<Vec<String>>, ApiError> {
-    if token.len() > 64 || !token.is_ascii() {
-        let message = "`ClientToken` has at most 64 ASCII characters.";
-        return Err(ApiError::new("InvalidClientToken.TooLong", message));
-    }
-    match here.region.cvm.client_tokens.get(token) {
-        Some(replay) if replay.at.after(TOKEN_LIFE) > here.now => {
-            if replay.parameters != *parameters {
-                let message = format!("`ClientToken`: `{token}` was used for a request with other parameters.");
-                return Err(ApiError::new("InvalidParameter.ParameterConflict", message));
-            }
-            Ok(Some(replay.instances.clone()))
-        }
-        _ => Ok(None),
-    }
+    let answer = json!({ "InstanceIdSet": instances });
+    here.region.cvm.client_tokens.keep(call, token, &answer, here.now);
+    Ok(answer)
 }
 
 pub(super) fn check(here: &Local<'_>, input: &Input) -> Result<Order, ApiError> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Action, Api};
+use crate::client_tokens::ClientTokens;
 use crate::error::ApiError;
 use crate::listing::{self, Dialect};
 use crate::table::Table;
@@ -157,7 +158,7 @@ pub(crate) struct State {
     pub(crate) nat_gateways: Table<nat_gateways::NatGateway>,
     ha_vips: Table<ha_vips::HaVip>,
     tasks: tasks::Tasks,
-    replays: replays::Replays,
+    client_tokens: ClientTokens,
 }
 
 /// Work that comes to its end.

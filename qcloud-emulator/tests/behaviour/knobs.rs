@@ -71,6 +71,8 @@ async fn an_account_without_money_buys_nothing() {
     let client = Client::of(builder().insufficient_balance(true));
     assert_eq!(code(client.run(json!({})).await), "InvalidAccount.InsufficientBalance");
     assert_eq!(code(client.run(json!({"InstanceCount": "x"})).await), "InvalidParameter");
+    let ccn = client.vpc("CreateCcn", json!({"CcnName": "x"})).await;
+    assert_eq!(code(ccn), "UnsupportedOperation.InsufficientFunds");
     assert!(client.cvm("DescribeInstances", json!({})).await.is_ok());
     client.emulator.adjust(|knobs| knobs.insufficient_balance(false));
     assert!(client.run(json!({})).await.is_ok());

@@ -265,6 +265,8 @@ async fn a_knob_says_which_clock_counts() {
     assert_eq!(code(answer(&response)), "AuthFailure.SignatureExpire");
     // The header from which a client learns by how much its clock is off.
     assert_eq!(response.headers()["date"], "Fri, 02 Jan 2026 03:04:05 GMT");
+    strict.emulator.adjust(|knobs| knobs.signature_age(Duration::from_secs(1_000_000_000)));
+    assert!(answer(&strict.send(now(&strict)).await).is_ok());
     let careless = Client::of(builder().signature_time(SignatureTime::Unchecked));
     let old = Unsent { at: UNIX_EPOCH, ..careless.unsent("cvm", "DescribeZones", json!({})) };
     assert!(answer(&careless.send(old).await).is_ok());

@@ -191,6 +191,10 @@ async fn one_bad_target_of_a_batch_fails_its_listener_and_no_other() {
     let status = scene.client.clb("DescribeTaskStatus", status).await.unwrap();
     assert_eq!((&status["Status"], scene.bound().await.len()), (&json!(1), 0));
     assert!(status["Message"].as_str().unwrap().contains("10.0.1.3"));
+    scene.client.emulator.adjust(|knobs| knobs.no_poisoned_targets());
+    scene.call("RegisterTargets", json!([{"EniIp": "10.0.1.3", "Port": 80}])).await.unwrap();
+    scene.client.pass(1);
+    assert_eq!(scene.bound().await.len(), 1);
 }
 
 #[tokio::test]
