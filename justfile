@@ -6,20 +6,19 @@ _default:
 
 # Is everything formatted?
 fmt:
-    cargo fmt --all --check
+    bash .ci/run fmt
 
 # Lints of all targets and features, warnings denied.
 clippy:
-    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    bash .ci/run clippy
 
-# The README's test command, then the tests behind features that it leaves out.
+# The README's test command: all tests, those behind features too.
 test:
-    cargo test --workspace
-    cargo test -p qcloud-container --all-features
+    bash .ci/run tests
 
 # The documentation as docs.rs builds it, warnings denied.
-docs $RUSTDOCFLAGS="-D warnings":
-    cargo doc --workspace --all-features --no-deps
+docs:
+    bash .ci/run docs
 
 # Write the generated code anew from models/.
 generate:
@@ -27,7 +26,7 @@ generate:
 
 # Is the generated code what models/ make of it?
 generated:
-    cargo run -p codegen -- --check
+    bash .ci/run generate
 
 # Each feature of each crate alone, and each crate with none; or only those of the crates named.
 features *crates:
@@ -35,31 +34,27 @@ features *crates:
 
 # Manifests, layers and minimum Rust version.
 metadata:
-    python3 .ci/metadata.py
+    bash .ci/run metadata
 
 # Licences, bans, duplicates and sources of the dependencies (needs cargo-deny).
 deny:
-    cargo deny check -D unmatched-skip -D unnecessary-skip bans licenses sources
+    bash .ci/run deny
 
 # Generated lines and the CPU seconds of checking the largest client.
 budget:
-    python3 .ci/build_budget.py
+    bash .ci/run budget
 
 # Pack each published crate and build it from its archive.
 package:
-    cargo package --allow-dirty --workspace --exclude benches --exclude codegen --exclude conformance --exclude examples
+    bash .ci/run package
 
 # The official Python SDK, tccli and the Node SDK against the emulator.
 official-clients:
-    bash qcloud-emulator/tests/official_clients/run.sh
+    bash .ci/run official_clients
 
 # The examples, and the programs on the emulator.
 examples:
-    cargo run --example tour
-    cargo run --example provider
-    cargo run --example provider -- --cloud memory
-    cargo run -p qcloud-ccm -- --emulator --demo
-    cargo run -p qcloud-csi -- --emulator --demo
+    bash .ci/run examples
 
 # The benchmarks; results and how to read them are in benches/README.md.
 bench:

@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +26,7 @@ use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
 use qcloud_container::provider::routes::{ClusterTableRoutes, ClusterTableSettings};
 use qcloud_container::provider::volumes::CbsVolumes;
 use qcloud_core::clock::Clock;
+use qcloud_core::testing::from_fn;
 use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use qcloud_core::{Client, Config, RateLimits, Raw};
 use qcloud_emulator::{Emulator, Quota};
@@ -70,24 +70,20 @@ struct Wire {
     used: Arc<AtomicU64>,
 }
 
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wire")
+impl Wire {
+    fn transport(&self) -> impl Transport + 'static {
+        let wire = self.clone();
+        from_fn(move |request| wire.clone().exchange(request))
     }
-}
 
-impl Transport for Wire {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        async move {
-            sleep(LATENCY).await;
-            let behind = self.clock.now().duration_since(self.emulator.clock().now()).unwrap_or_default();
-            self.emulator.clock().advance(behind);
-            let began = cpu();
-            let answer = self.emulator.handle(request).await;
-            self.used.fetch_add(cpu() - began, Ordering::Relaxed);
-            Ok(answer)
-        }
-        .boxed()
+    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        sleep(LATENCY).await;
+        let behind = self.clock.now().duration_since(self.emulator.clock().now()).unwrap_or_default();
+        self.emulator.clock().advance(behind);
+        let began = cpu();
+        let answer = self.emulator.handle(request).await;
+        self.used.fetch_add(cpu() - began, Ordering::Relaxed);
+        Ok(answer)
     }
 }
 
@@ -123,7 +119,7 @@ impl Cloud {
         Config::builder()
             .region(self.wire.emulator.region())
             .static_credentials(self.wire.emulator.secret_id(), self.wire.emulator.secret_key())
-            .transport(self.wire.clone())
+            .transport(self.wire.transport())
             .clock(self.wire.clock.clone())
             .rate_limits(limits)
             .jitter_seed(1)

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use conformance::{Entry, operations};
 use serde_json::Value;
 
+/// Requests that contradict the definition of their own action: a text among its objects.
+const CONTRADICTORY: &[&str] = &["tke-2018-05-25 ModifyRollOutSequence["];
+
 type Examples = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
 
 fn given_folder() -> Option<PathBuf> {
@@ -46,6 +49,7 @@ fn for_each(part: &str, mut check: impl FnMut(&Entry, &str, &Value)) -> usize {
 }
 
 /// Compares with the accepted list, which `cargo insta review` or `INSTA_UPDATE=always` renews after a bump of models.
+/// For a given folder there is none, so all of it is shown.
 fn hold_against_snapshot(name: &str, deviations: &[String]) {
     if given_folder().is_none() {
         insta::assert_snapshot!(name, deviations.join("\n"));
@@ -68,37 +72,56 @@ fn every_answer_decodes() {
     hold_against_snapshot("deviations_of_answers", &deviations);
 }
 
-/// Equal, where a whole number may also be written with a fraction of zero.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+/// The JSON paths at which two values differ. A whole number may also be written with a fraction of zero.
+fn differences(given: &Value, written: &Value, path: String, found: &mut Vec<String>) {
+    match (given, written) {
+        (Value::Number(given), Value::Number(written)) if given.as_f64() == written.as_f64() => {}
+        (Value::Array(given), Value::Array(written)) if given.len() == written.len() => {
+            for (index, (given, written)) in given.iter().zip(written).enumerate() {
+                differences(given, written, format!("{path}[{index}]"), found);
+            }
         }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+        (Value::Object(given), Value::Object(written)) => {
+            let added = written.keys().filter(|name| !given.contains_key(*name));
+            for name in given.keys().chain(added) {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match (given.get(name), written.get(name)) {
+                    (Some(given), Some(written)) => differences(given, written, path, found),
+                    _ => found.push(path),
+                }
+            }
         }
-        _ => one == other,
+        _ if given == written => {}
+        _ => found.push(path),
     }
 }
 
 #[test]
 fn every_request_survives_a_round_trip() {
     let mut lost = Vec::new();
+    let mut unreadable = Vec::new();
     let mut deviations = Vec::new();
     let count = for_each("request", |entry, name, parameters| match (entry.round_trip)(parameters) {
-        Ok((written, leniencies)) if leniencies.is_empty() => {
-            if !same(&written, parameters) {
-                lost.push(format!("{name}:\n  given   {parameters}\n  written {written}"));
+        Ok((written, leniencies)) => {
+            let mut found = Vec::new();
+            differences(parameters, &written, String::new(), &mut found);
+            // What was read leniently is written as it should have been.
+            found.retain(|path| !leniencies.iter().any(|leniency| leniency.path == *path));
+            if !found.is_empty() {
+                lost.push(format!("{name}, at {}:\n  given   {parameters}\n  written {written}", found.join(", ")));
             }
+            deviations.extend(leniencies.iter().map(|leniency| format!("{name} {leniency}")));
         }
-        Ok((_, leniencies)) => deviations.extend(leniencies.iter().map(|leniency| format!("{name} {leniency}"))),
-        Err(error) => deviations.push(format!("{name} is not what the definition says: {}", error.message())),
+        Err(error) => {
+            let line = format!("{name} is not what the definition says: {}", error.message());
+            let is_known = CONTRADICTORY.iter().any(|known| name.starts_with(known));
+            if is_known { deviations.push(line) } else { unreadable.push(line) }
+        }
     });
     println!("{count} requests");
     assert!(count > 0, "no examples found");
     assert!(lost.is_empty(), "{} of {count} requests change on the way:\n{}", lost.len(), lost.join("\n"));
+    assert!(unreadable.is_empty(), "{} of {count} requests:\n{}", unreadable.len(), unreadable.join("\n"));
     hold_against_snapshot("deviations_of_requests", &deviations);
 }
 

@@ -100,7 +100,7 @@ impl Config {
     /// | region | `TENCENTCLOUD_REGION`, the profile's region, `TKE_REGION` |
     /// | credentials | `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY` (and `TENCENTCLOUD_TOKEN`), the profile files, the identity of a TKE pod, the role of a CVM instance |
     /// | endpoint | `TENCENTCLOUD_ENDPOINT` (a URL), the public hosts |
-    /// | proxies | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` |
+    /// | proxies, but not to loopback | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` |
     ///
     /// Credentials are looked up at the first call that needs them, and again before they end.
     ///

@@ -126,6 +126,7 @@ macro_rules! open_enum {
 /// }
 /// assert_eq!(LampStatus::from(1), LampStatus::Normal);
 /// assert_eq!(LampStatus::from(7).value(), 7);
+/// assert_ne!(LampStatus::default(), LampStatus::Creating);
 /// assert_eq!(LampStatus::Normal.to_string(), "Normal");
 /// ```
 #[macro_export]
@@ -136,7 +137,7 @@ macro_rules! open_int_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$about])* $variant,)+
-            /// A value that this version of the crate does not know.
+            /// A value that this version of the crate does not know, or `i64::MIN` for an absent one.
             Unknown(i64),
         }
 
@@ -165,7 +166,7 @@ macro_rules! open_int_enum {
 
         impl ::core::default::Default for $name {
             fn default() -> Self {
-                Self::from(0)
+                Self::Unknown(i64::MIN)
             }
         }
 
@@ -191,7 +192,7 @@ macro_rules! open_int_enum {
             fn deserialize<D: $crate::wire::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                <i64 as $crate::wire::serde::Deserialize>::deserialize(deserializer).map(Self::from)
+                $crate::wire::from_number(deserializer)
             }
         }
     };

@@ -127,14 +127,15 @@ struct Seen {
 }
 
 impl Seen {
-    /// Where to go on, or `None` at the end of the list. An empty page ends every list. A full page goes on unless the
-    /// total, as this very answer gives it, is reached; a short one goes on only if the total says that there is more
-    /// (the API may cap pages below what was asked). A total smaller than what was seen is stale and is not believed.
+    /// Where to go on, or `None` at the end of the list.
+    ///
+    /// By offset, an empty page is the end. A full page goes on unless the total, as this very answer gives it, is
+    /// reached; a short one goes on only if the total says that there is more (the API may cap pages below what was
+    /// asked). A total smaller than what was seen is stale and is not believed. By token, the end is where no next page
+    /// is named, however few items this one has: what it had may have been filtered away.
     fn next(&self) -> Result<Option<Start>> {
-        if self.count == 0 {
-            return Ok(None);
-        }
         match &self.start {
+            Start::Offset(_) if self.count == 0 => Ok(None),
             Start::Offset(start) => {
                 let end = start.saturating_add(self.count);
                 let more = match self.total {

@@ -12,7 +12,7 @@ use crate::{Effect, Error, ErrorKind, Sent};
 /// |---|---|
 /// | not sent: no connection | any action |
 /// | maybe sent: timeout, connection broken, answer cut short | reads and token-bearing actions |
-/// | `RequestLimitExceeded*`: refused before execution | any action |
+/// | `RequestLimitExceeded`, with details of a rate: refused before execution | any action |
 /// | `InternalError*`, a gateway's 5xx | reads and token-bearing actions |
 /// | the clock is off, or a temporary key has ended | any action, once, after putting it right |
 /// | busy resource (`MutexOperation*`, `ResourceInOperating`, …) | only with [`retry_busy`](Self::retry_busy) |

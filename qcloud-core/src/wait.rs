@@ -321,12 +321,12 @@ impl<'c, T: Send + 'c> Wait<'c, T> {
                 break;
             }
             // Between half the pause and all of it, so that many waiters do not look in step.
-            let nap = pause / 2 + self.config.jitter(pause / 2);
+            let nap = (pause / 2).saturating_add(self.config.jitter(pause / 2));
             if elapsed.saturating_add(nap) >= self.timeout {
                 return Err(out_of_time(what, self.timeout, &pending, trouble));
             }
             clock.sleep(nap).await;
-            pause = (pause + pause / 2).min(self.longest_pause);
+            pause = pause.saturating_add(pause / 2).min(self.longest_pause);
         }
         Ok(done.into_iter().flatten().collect())
     }

@@ -12,6 +12,10 @@ use crate::Timestamp;
 /// The name by which the lenient decoder knows that a time is wanted.
 pub(crate) const TIMESTAMP: &str = "$qcloud::Timestamp";
 
+/// The name by which the lenient decoder knows that an enum over numbers is wanted, for which 0 is as good as any: what is
+/// absent must not become that.
+pub(crate) const NUMBERED: &str = "$qcloud::Numbered";
+
 /// Reads an id that its object can't be without: absent, null or empty is an error, never "".
 ///
 /// # Errors
@@ -108,4 +112,43 @@ where
     }
 
     deserializer.deserialize_str(TextVisitor(PhantomData))
+}
+
+/// Reads a number into an open enum; what is absent becomes its default.
+///
+/// # Errors
+/// When it is no whole number.
+pub fn from_number<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: From<i64> + Default,
+{
+    struct NumberVisitor<T>(PhantomData<T>);
+
+    impl<'de, T: From<i64> + Default> Visitor<'de> for NumberVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number")
+        }
+
+        fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+            deserializer.deserialize_i64(self)
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+            Ok(T::from(number))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+            let small = i64::try_from(number);
+            small.map(T::from).map_err(|_| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
+        }
+
+        fn visit_unit<E>(self) -> Result<T, E> {
+            Ok(T::default())
+        }
+    }
+
+    deserializer.deserialize_newtype_struct(NUMBERED, NumberVisitor(PhantomData))
 }

@@ -70,15 +70,61 @@ impl RateLimits {
     }
 }
 
+/// Actions of VPC that may be called 100 times per second.
+const OFTEN_IN_VPC: &[&str] = &[
+    "AttachClassicLinkVpc",
+    "CheckAssistantCidr",
+    "CreateAssistantCidr",
+    "CreateDefaultVpc",
+    "CreateRouteTable",
+    "CreateRoutes",
+    "CreateSecurityGroupPolicies",
+    "CreateSubnet",
+    "CreateVpc",
+    "DeleteAssistantCidr",
+    "DeleteRouteTable",
+    "DeleteRoutes",
+    "DeleteSubnet",
+    "DeleteVpc",
+    "DescribeAccountAttributes",
+    "DescribeAssistantCidr",
+    "DescribeClassicLinkInstances",
+    "DescribeRouteConflicts",
+    "DescribeRouteTables",
+    "DescribeSecurityGroupPolicies",
+    "DescribeSubnets",
+    "DescribeVpcResourceDashboard",
+    "DescribeVpcs",
+    "DisableRoutes",
+    "EnableRoutes",
+    "ModifyAssistantCidr",
+    "ModifyRouteTableAttribute",
+    "ModifySubnetAttribute",
+    "ReplaceRouteTableAssociation",
+    "ReplaceRoutes",
+    "ReplaceSecurityGroupPolicy",
+    "ResetRoutes",
+];
+/// Actions of VPC that may be called 10 times per second.
+const SELDOM_IN_VPC: &[&str] = &[
+    "AllocateAddresses",
+    "AssociateAddress",
+    "DescribeAddressQuota",
+    "DisassociateAddress",
+    "ModifyAddressAttribute",
+    "ModifyAddressInternetChargeType",
+];
+
 /// The rate that the documentation gives, per region and account.
 fn documented(service: &str, action: &str) -> u32 {
     match (service, action) {
-        ("cvm", "DescribeInstances") => 40,
-        ("cvm", "DescribeZones" | "DescribeRegions" | "DescribeInstancesStatus") => 20,
+        ("cvm", "DescribeInstances" | "DescribeInstancesStatus") => 40,
+        ("cvm", "DescribeZones" | "DescribeRegions") => 20,
         ("cvm", action) if !action.starts_with("Describe") => 10,
         ("cbs", "DescribeDisks") => 100,
         ("tke", "DescribeClusterRoutes" | "DescribeClusterRouteTables") => 50,
-        ("vpc", _) => 100,
+        ("vpc", action) if OFTEN_IN_VPC.contains(&action) => 100,
+        ("vpc", action) if SELDOM_IN_VPC.contains(&action) => 10,
         _ => 20,
     }
 }

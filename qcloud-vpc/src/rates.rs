@@ -1,5 +1,48 @@
 use qcloud_core::Rates;
 
 /// The documented rates of VPC's actions, in calls per second for each region and account, for
-/// [`RateLimits`](qcloud_core::RateLimits). Nearly all allow 100.
-pub const RATES: Rates = Rates { service: "vpc", default: 100, actions: &[] };
+/// [`RateLimits`](qcloud_core::RateLimits). Actions that are not listed allow 20.
+pub const RATES: Rates = Rates {
+    service: "vpc",
+    default: 20,
+    actions: &[
+        ("AllocateAddresses", 10),
+        ("AssociateAddress", 10),
+        ("AttachClassicLinkVpc", 100),
+        ("CheckAssistantCidr", 100),
+        ("CreateAssistantCidr", 100),
+        ("CreateDefaultVpc", 100),
+        ("CreateRouteTable", 100),
+        ("CreateRoutes", 100),
+        ("CreateSecurityGroupPolicies", 100),
+        ("CreateSubnet", 100),
+        ("CreateVpc", 100),
+        ("DeleteAssistantCidr", 100),
+        ("DeleteRouteTable", 100),
+        ("DeleteRoutes", 100),
+        ("DeleteSubnet", 100),
+        ("DeleteVpc", 100),
+        ("DescribeAccountAttributes", 100),
+        ("DescribeAddressQuota", 10),
+        ("DescribeAssistantCidr", 100),
+        ("DescribeClassicLinkInstances", 100),
+        ("DescribeRouteConflicts", 100),
+        ("DescribeRouteTables", 100),
+        ("DescribeSecurityGroupPolicies", 100),
+        ("DescribeSubnets", 100),
+        ("DescribeVpcResourceDashboard", 100),
+        ("DescribeVpcs", 100),
+        ("DisableRoutes", 100),
+        ("DisassociateAddress", 10),
+        ("EnableRoutes", 100),
+        ("ModifyAddressAttribute", 10),
+        ("ModifyAddressInternetChargeType", 10),
+        ("ModifyAssistantCidr", 100),
+        ("ModifyRouteTableAttribute", 100),
+        ("ModifySubnetAttribute", 100),
+        ("ReplaceRouteTableAssociation", 100),
+        ("ReplaceRoutes", 100),
+        ("ReplaceSecurityGroupPolicy", 100),
+        ("ResetRoutes", 100),
+    ],
+};

@@ -162,7 +162,9 @@ impl CredentialCache {
     /// it waits for is stale.
     fn board(&self, held: &mut Held) -> Flight {
         let now = self.clock.elapsed();
-        if let Some(flight) = held.flight.as_ref().filter(|flight| now < flight.started + self.load_timeout) {
+        if let Some(flight) =
+            held.flight.as_ref().filter(|flight| now < flight.started.saturating_add(self.load_timeout))
+        {
             return flight.clone();
         }
         held.flights += 1;
@@ -201,7 +203,7 @@ impl CredentialCache {
         let first = held.flight.as_ref().is_some_and(|current| current.number == flight);
         if first {
             held.flight = None;
-            held.rest_until = self.clock.elapsed() + PAUSE;
+            held.rest_until = self.clock.elapsed().saturating_add(PAUSE);
         }
         let credentials = self.examine(landing)?;
         let known = held.current.clone().filter(|current| !first || current.credentials == credentials);

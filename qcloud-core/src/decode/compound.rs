@@ -19,7 +19,12 @@ pub(super) struct Compound<'t, V> {
 impl<'de, V: Visitor<'de>> Compound<'_, V> {
     /// Reads an empty list or object instead. It comes from JSON text like all others, so that the compiler need not
     /// make a second reader of each type.
+    ///
+    /// The envelope and its content must be there: an answer of null is no answer, least of all that a list is empty.
     fn null<E: Error>(self) -> Result<V::Value, E> {
+        if self.trace.in_envelope() {
+            return Err(E::invalid_type(serde::de::Unexpected::Unit, &"the content of the answer"));
+        }
         if !self.list {
             self.trace.note("null in place of an object");
         }
@@ -63,7 +68,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Compound<'_, V> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
-        if value.is_empty() {
+        if self.trace.in_envelope() {
+            Err(E::invalid_type(serde::de::Unexpected::Str(value), &"the content of the answer"))
+        } else if value.is_empty() {
             self.trace.note("empty text in place of a list or object");
             self.null()
         } else {

@@ -1,9 +1,10 @@
 //! The envelope: `{"Response": {…}}` with the answer or an error in it. Errors come with HTTP 200 as well.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
 
 use crate::transport::HttpResponse;
 use crate::{Error, ErrorKind, Sent};
@@ -20,30 +21,70 @@ pub(crate) enum Answer {
 }
 
 #[derive(Deserialize)]
-struct Probe<'a> {
-    #[serde(rename = "Response", borrow)]
-    response: ProbeResponse<'a>,
+struct Probe<T> {
+    #[serde(rename = "Response")]
+    response: T,
 }
 
 #[derive(Deserialize)]
-struct ProbeResponse<'a> {
-    #[serde(rename = "Error", borrow)]
-    error: Option<ProbeError<'a>>,
-    #[serde(rename = "RequestId", default, borrow)]
-    request_id: Option<Cow<'a, str>>,
+struct ProbeError {
+    #[serde(rename = "Error")]
+    error: Option<ApiError>,
 }
 
 #[derive(Deserialize)]
-struct ProbeError<'a> {
-    #[serde(rename = "Code", default, borrow)]
-    code: Cow<'a, str>,
-    #[serde(rename = "Message", default, borrow)]
-    message: Option<Cow<'a, str>>,
+#[serde(expecting = "an error with its code")]
+struct ApiError {
+    #[serde(rename = "Code")]
+    code: Text,
+    #[serde(rename = "Message")]
+    message: Option<Text>,
+}
+
+#[derive(Deserialize)]
+struct ProbeRequestId {
+    #[serde(rename = "RequestId")]
+    request_id: Option<Text>,
+}
+
+/// Text that may be damaged, such as a message cut within a character: what is not Unicode becomes `\u{fffd}`, for an error
+/// is an error however it is spelt.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Damaged;
+
+        impl Visitor<'_> for Damaged {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
+                Ok(Text(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Damaged)
+    }
 }
 
 /// The request id in a body, when it can be found.
 pub(crate) fn request_id(body: &[u8]) -> Option<String> {
-    serde_json::from_slice::<Probe<'_>>(body).ok()?.response.request_id.map(Cow::into_owned)
+    Some(serde_json::from_slice::<Probe<ProbeRequestId>>(body).ok()?.response.request_id?.0)
+}
+
+/// The error that the envelope holds: `None` for an answer without one, `Err` for what can't be told to be either.
+fn api_error(body: &[u8]) -> Result<Option<ApiError>, serde_json::Error> {
+    let error = serde_json::from_slice::<Probe<ProbeError>>(body)?.response.error;
+    match error {
+        Some(ApiError { code: Text(code), .. }) if code.is_empty() => {
+            Err(serde::de::Error::custom("its code is empty"))
+        }
+        error => Ok(error),
+    }
 }
 
 /// The start of a foreign body, on one line, for a message.
@@ -66,17 +107,28 @@ pub(crate) fn classify(response: HttpResponse, service: &str, action: &str) -> A
     let last = body.iter().rev().copied().find(|byte| !byte.is_ascii_whitespace());
     let is_object = first == Some(b'{');
 
-    if is_object
-        && (!status.is_success() || memchr::memmem::find(&body, b"\"Error\"").is_some())
-        && let Ok(Probe { response: ProbeResponse { error: Some(error), request_id } }) = serde_json::from_slice(&body)
-    {
-        let message = error.message.map(Cow::into_owned).unwrap_or_default();
-        let request_id = request_id.map(Cow::into_owned).unwrap_or_default();
-        let failure = Error::service(format!("{service}:{action}"), error.code.into_owned(), message, request_id);
-        let failure = if status.is_success() { failure } else { failure.with_http_status(status.as_u16()) };
-        return Answer::Failure(failure);
+    let complete = is_object && last == Some(b'}');
+    if complete && (!status.is_success() || memchr::memmem::find(&body, b"\"Error\"").is_some()) {
+        match api_error(&body) {
+            Ok(Some(ApiError { code: Text(code), message })) => {
+                let message = message.map(|Text(message)| message).unwrap_or_default();
+                let request_id = request_id(&body).unwrap_or_default();
+                let failure = Error::service(format!("{service}:{action}"), code, message, request_id);
+                let failure = if status.is_success() { failure } else { failure.with_http_status(status.as_u16()) };
+                return Answer::Failure(failure);
+            }
+            Err(error) if status.is_success() => {
+                let failure = Error::new(ErrorKind::Decode, format!("an error in the answer can't be read: {error}"))
+                    .with_source(error)
+                    .with_action(service, action)
+                    .with_request_id(request_id(&body).unwrap_or_default())
+                    .with_sent(Sent::Yes);
+                return Answer::Failure(failure);
+            }
+            _ => {}
+        }
     }
-    if status.is_success() && is_object && last == Some(b'}') {
+    if status.is_success() && complete {
         return Answer::Success(body);
     }
     let failure = if status.is_success() && (first.is_none() || is_object) {
@@ -103,7 +155,11 @@ mod tests {
     use super::*;
 
     fn classified(status: u16, body: &str) -> Result<Bytes, Error> {
-        let response = http::Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        classified_bytes(status, body.as_bytes())
+    }
+
+    fn classified_bytes(status: u16, body: &[u8]) -> Result<Bytes, Error> {
+        let response = http::Response::builder().status(status).body(Bytes::copy_from_slice(body)).unwrap();
         match classify(response, "cvm", "DescribeInstances") {
             Answer::Success(body) => Ok(body),
             Answer::Failure(error) => Err(error),
@@ -126,6 +182,34 @@ mod tests {
         let body = r#"{"Response":{"Results":[{"Error":{"Code":"x"}}],"RequestId":"r-1"}}"#;
         assert_eq!(classified(200, body).unwrap(), body);
         assert!(classified(200, r#"{"Response":{"Error":null,"RequestId":"r-1"}}"#).is_ok());
+    }
+
+    #[test]
+    fn a_damaged_error_is_an_error_all_the_same() {
+        let cut: &[u8] =
+            b"{\"Response\":{\"Error\":{\"Code\":\"InvalidZone\",\"Message\":\"no \xe4\xb8\"},\"RequestId\":\"r-1\"}}";
+        let surrogate = br#"{"Response":{"Error":{"Code":"InvalidZone","Message":"no \ud83d"},"RequestId":7}}"#;
+        for body in [cut, surrogate] {
+            let error = classified_bytes(200, body).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Service, Some("InvalidZone")), "{error}");
+            assert!(error.message().starts_with("no \u{fffd}"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_code_leaves_open_what_happened() {
+        for body in [
+            r#"{"Response":{"Error":"down","RequestId":"r-1"}}"#,
+            r#"{"Response":{"Error":{},"RequestId":"r-1"}}"#,
+            r#"{"Response":{"Error":{"Code":null,"Message":"x"},"RequestId":"r-1"}}"#,
+            r#"{"Response":{"Error":{"Code":"","Message":"x"},"RequestId":"r-1"}}"#,
+            r#"{"Response":{"Error":{"Code":4000,"Message":"x"},"RequestId":"r-1"}}"#,
+            r#"{"Response":{"Error":{"Code":"A"},"Error":{"Code":"B"},"RequestId":"r-1"}}"#,
+        ] {
+            let error = classified(200, body).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{body}: {error}");
+            assert!(error.is_ambiguous() && !error.is_not_found(), "{body}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use super::compound::Compound;
 use super::trace::Trace;
 use crate::Timestamp;
-use crate::wire::TIMESTAMP;
+use crate::wire::{NUMBERED, TIMESTAMP};
 
 /// The adapter around another deserializer.
 pub(super) struct Lenient<'t, D> {
@@ -38,7 +38,7 @@ macro_rules! scalars {
     ($($method:ident => $want:ident),* $(,)?) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.deserialize_any(Scalar { visitor, want: Want::$want, trace: self.trace })
+            self.inner.deserialize_any(Scalar { visitor, want: Want::$want, tell_absence: false, trace: self.trace })
         }
     )*};
 }
@@ -77,14 +77,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<'_, D> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        if name == TIMESTAMP {
-            self.inner.deserialize_any(Time { visitor, trace: self.trace })
-        } else {
-            visitor.visit_newtype_struct(self)
+        match name {
+            TIMESTAMP => self.inner.deserialize_any(Time { visitor, trace: self.trace }),
+            NUMBERED => {
+                let scalar = Scalar { visitor, want: Want::Integer, tell_absence: true, trace: self.trace };
+                self.inner.deserialize_any(scalar)
+            }
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if self.trace.in_envelope() {
+            // Any JSON would do, but the content of an answer is an object.
+            return self.deserialize_map(visitor);
+        }
         self.inner.deserialize_any(visitor)
     }
 
@@ -139,13 +146,26 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<'_, D> {
 struct Scalar<'t, V> {
     visitor: V,
     want: Want,
+    /// Whether the visitor has a value of its own for what is absent.
+    tell_absence: bool,
     trace: &'t Trace,
 }
 
 impl<'de, V: Visitor<'de>> Scalar<'_, V> {
     fn null<E: Error>(self) -> Result<V::Value, E> {
         self.trace.note("null in place of a value");
-        absent(self.visitor, self.want)
+        self.absent()
+    }
+
+    /// The default of a scalar, through the visitor of the type that wants one.
+    fn absent<E: Error>(self) -> Result<V::Value, E> {
+        match self.want {
+            _ if self.tell_absence => self.visitor.visit_unit(),
+            Want::Bool => self.visitor.visit_bool(false),
+            Want::Integer => self.visitor.visit_u64(0),
+            Want::Float => self.visitor.visit_f64(0.0),
+            Want::Text => self.visitor.visit_str(""),
+        }
     }
 
     /// A text where a number or a truth value is wanted.
@@ -155,7 +175,7 @@ impl<'de, V: Visitor<'de>> Scalar<'_, V> {
             Want::Text => self.visitor.visit_str(text),
             _ if trimmed.is_empty() => {
                 self.trace.note("empty text in place of a value");
-                absent(self.visitor, self.want)
+                self.absent()
             }
             Want::Bool => {
                 self.trace.note("text in place of true or false");
@@ -183,16 +203,6 @@ impl<'de, V: Visitor<'de>> Scalar<'_, V> {
                 }
             }
         }
-    }
-}
-
-/// The default of a scalar, through the visitor of the type that wants one.
-fn absent<'de, V: Visitor<'de>, E: Error>(visitor: V, want: Want) -> Result<V::Value, E> {
-    match want {
-        Want::Bool => visitor.visit_bool(false),
-        Want::Integer => visitor.visit_u64(0),
-        Want::Float => visitor.visit_f64(0.0),
-        Want::Text => visitor.visit_str(""),
     }
 }
 

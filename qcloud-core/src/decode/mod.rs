@@ -87,6 +87,8 @@ mod tests {
         crate::open_int_enum! {
             /// Status.
             pub enum Status {
+                /// Done.
+                Done = 0,
                 /// Ready.
                 Ready = 1,
             }
@@ -160,6 +162,19 @@ mod tests {
         assert_eq!(lamp("").unwrap(), Lamp::default());
     }
 
+    /// Many enums over numbers have a 0 that means something good, such as a task that is done.
+    #[test]
+    fn an_absent_number_is_none_that_an_enum_knows() {
+        for absent in ["", r#""Status":null"#, r#""Status":"""#, r#""Status":" ""#] {
+            let status = lamp(absent).unwrap().status;
+            assert!(!Status::KNOWN.contains(&status) && status == Status::default(), "{absent}: {status}");
+        }
+        assert_eq!(lamp(r#""Status":0"#).unwrap().status, Status::Done);
+        assert_eq!(lamp(r#""Status":"-4""#).unwrap().status, Status::Unknown(-4));
+        assert!(lamp(r#""Status":9223372036854775808"#).is_err());
+        assert_eq!(serde_json::from_str::<Status>("1").unwrap(), Status::Ready);
+    }
+
     #[test]
     fn scalars_of_another_type_are_converted() {
         let lamp =
@@ -177,6 +192,19 @@ mod tests {
         assert_eq!(error.path, "Tags");
         let error = lamp(r#""Watts":1.5"#).unwrap_err();
         assert_eq!(error.path, "Watts");
+    }
+
+    #[test]
+    fn an_answer_without_content_is_an_error() {
+        for content in ["null", "\"\"", "\"down\"", "[]", "0", "true"] {
+            let body = format!("{{\"Response\":{content}}}");
+            assert!(decode::<Lamp>(body.as_bytes()).is_err(), "{body}");
+            assert!(decode::<serde_json::Value>(body.as_bytes()).is_err(), "{body}");
+            assert!(decode_strictly::<Lamp>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(decode::<Lamp>(b"{}").is_err());
+        let free = decode::<serde_json::Value>(br#"{"Response":{"a":null,"b":["",{}]}}"#).unwrap();
+        assert_eq!(free, serde_json::json!({ "a": null, "b": ["", {}] }));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Trace {
         Self::new(true, true)
     }
 
+    /// Whether what is read is the envelope, or its content as a whole.
+    pub(super) fn in_envelope(&self) -> bool {
+        self.depth.get() <= 1
+    }
+
     pub(super) fn enter(&self, segment: impl FnOnce() -> Segment) {
         if self.paths {
             self.path.borrow_mut().push(segment());

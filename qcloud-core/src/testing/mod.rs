@@ -1,6 +1,7 @@
 //! Help for tests of programs that use the SDK: no network, no account, no waiting.
 //!
 //! - [`ScriptedTransport`] answers with what the test wrote down, and keeps what was asked.
+//! - [`from_fn`] makes a transport of a function, such as one that asks an emulator in the same process.
 //! - [`Recorder`] writes real exchanges to a file without their secrets, and [`Replay`] answers from such a file.
 //! - [`ManualClock`] moves only when told, or from one sleep's end to the next.
 //! - [`decode_strictly`] tells where an answer differs from the API's definition.
@@ -20,12 +21,14 @@
 //! ```
 
 mod clock;
+mod function;
 mod recording;
 mod scripted;
 
 use serde::de::DeserializeOwned;
 
 pub use self::clock::ManualClock;
+pub use self::function::{FromFn, from_fn};
 pub use self::recording::{Recorder, Replay};
 pub use self::scripted::{ScriptedRequest, ScriptedTransport};
 pub use crate::decode::Leniency;

@@ -28,13 +28,42 @@ struct Exchange {
 
 const REDACTED: &str = "***";
 
-/// Parts of the names of fields whose content is never written down.
-const SECRET_NAMES: &[&str] =
-    &["password", "secret", "privatekey", "presharekey", "kubeconfig", "credential", "userdata", "token", "vncurl"];
+/// Parts of the names of fields whose content is never written down: secrets, and documents that hold some.
+const SECRET_PARTS: &[&str] = &[
+    "apikey",
+    "certkey",
+    "credential",
+    "customergatewayconfiguration",
+    "downloadurl",
+    "kubeconfig",
+    "launchconfigurepara",
+    "password",
+    "plainkey",
+    "presharekey",
+    "privatekey",
+    "providerkey",
+    "requestheaders",
+    "runinstancepara",
+    "runinstancespara",
+    "samldata",
+    "secret",
+    "sslclientconfigsset",
+    "sslvpnclientconfiguration",
+    "sslvpnkey",
+    "token",
+    "userdata",
+    "userscript",
+    "vncurl",
+    "webhook",
+];
+/// Whole names of such fields: the command by which a machine joins a cluster, and where to fetch it.
+const SECRET_NAMES: &[&str] = &["command", "link"];
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name != "clienttoken" && name != "nexttoken" && SECRET_NAMES.iter().any(|part| name.contains(part))
+    name != "clienttoken"
+        && name != "nexttoken"
+        && (SECRET_NAMES.contains(&&*name) || SECRET_PARTS.iter().any(|part| name.contains(part)))
 }
 
 /// Replaces every text under a telling name, however deep.
@@ -42,7 +71,13 @@ fn redact(value: &mut Value, secret: bool) {
     match value {
         Value::String(text) if secret && !text.is_empty() => REDACTED.clone_into(text),
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secret)),
-        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| redact(field, secret || is_secret(name))),
+        Value::Object(fields) => {
+            // `Key` is half of a tag, or a key.
+            let is_tag = fields.contains_key("Value");
+            for (name, field) in fields {
+                redact(field, secret || is_secret(name) || (name == "Key" && !is_tag));
+            }
+        }
         _ => {}
     }
 }

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
+use crate::endpoint::is_loopback;
 use crate::{Error, ErrorKind, Result};
 
 /// The API closes idle connections after some 30 s; ours go first, so that a request does not meet a closing one.
@@ -23,7 +24,8 @@ const METADATA_SERVER: &str = "metadata.tencentyun.com";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the process, in capitals or small letters.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the process, in capitals or small letters. What is on
+    /// this very machine, such as an emulator, is reached without: those variables mean the way out of it.
     #[default]
     Environment,
     /// None, whatever the environment says.
@@ -40,7 +42,7 @@ pub struct ReqwestTransport(Arc<Inner>);
 
 struct Inner {
     client: reqwest::Client,
-    /// For the metadata server, made when it is first asked.
+    /// For what no proxy is to see, made when it is first needed.
     direct: OnceLock<reqwest::Client>,
     settings: ReqwestTransportBuilder,
     tls: rustls::ClientConfig,
@@ -160,7 +162,11 @@ impl Transport for ReqwestTransport {
 impl ReqwestTransport {
     fn client_for(&self, uri: &http::Uri) -> Result<&reqwest::Client, TransportError> {
         let inner = &*self.0;
-        if !uri.host().is_some_and(|host| host.eq_ignore_ascii_case(METADATA_SERVER)) {
+        let is_near = |host: &str| {
+            host.eq_ignore_ascii_case(METADATA_SERVER)
+                || (inner.settings.proxy == Proxy::Environment && is_loopback(host))
+        };
+        if !uri.host().is_some_and(is_near) {
             return Ok(&inner.client);
         }
         if let Some(direct) = inner.direct.get() {

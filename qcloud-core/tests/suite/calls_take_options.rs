@@ -56,6 +56,20 @@ async fn options_hold_for_one_call() {
 }
 
 #[tokio::test]
+async fn a_configuration_for_another_region_leaves_the_first_as_it_is() {
+    let transport = answers(3);
+    let guangzhou = builder(&transport, &ManualClock::auto()).build().unwrap();
+    let shanghai = guangzhou.in_region("ap-shanghai");
+    assert_eq!((guangzhou.region(), shanghai.region()), (Some(&Region::GUANGZHOU), Some(&Region::SHANGHAI)));
+    Client::new(&shanghai, LAMP).call(action(Effect::Read)).await.unwrap();
+    Client::new(&shanghai, LAMP).call(action(Effect::Read)).with_region("ap-tokyo").await.unwrap();
+    Client::new(&guangzhou, LAMP).call(action(Effect::Read)).await.unwrap();
+    assert_eq!(headers(&transport, "x-tc-region"), ["ap-shanghai", "ap-tokyo", "ap-guangzhou"]);
+    let nowhere = Client::new(&guangzhou.in_region("no such place"), LAMP);
+    assert_eq!(nowhere.call(action(Effect::Read)).await.unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
 async fn a_retry_policy_can_be_given_for_one_call() {
     let transport = (0..6).fold(ScriptedTransport::new(), |transport, _| transport.throttled());
     let (client, _) = client(&transport);

@@ -5,11 +5,11 @@ use std::error::Error as _;
 use http::StatusCode;
 use qcloud_core::testing::ScriptedTransport;
 use qcloud_core::transport::TransportErrorKind;
-use qcloud_core::{Action, Effect, Error, ErrorKind, Operation, Sent};
+use qcloud_core::{Action, Effect, Error, ErrorKind, Operation, RetryPolicy, Sent};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::support::{LAMP, call, client};
+use crate::support::{LAMP, MakeLamp, call, client};
 
 #[test]
 fn an_error_is_one_pointer_wide_and_can_travel() {
@@ -122,11 +122,48 @@ async fn odd_error_answers_are_still_errors() {
         (r#" {"Response" : {"Error" : {"Code" : "A.B"}}} "#, Some("A.B")),
         (r#"{"Response":{"Error":{"Code":"A.B","Message":null},"RequestId":null}}"#, Some("A.B")),
         (r#"{"Response":{"Error":{"Code":"A.B","Message":"a \"quoted\" 灯"},"RequestId":"r"}}"#, Some("A.B")),
-        (r#"{"Response":{"Error":{"Code":"","Message":"m"},"RequestId":"r"}}"#, Some("")),
     ] {
         let transport = ScriptedTransport::new().status(StatusCode::OK, body);
         let error = call(&transport, Effect::Read).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Service, code), "{body}: {error}");
+    }
+}
+
+/// What says that the call failed, or says nothing at all, never passes for a list without items or a write that was done.
+#[tokio::test]
+async fn a_broken_answer_is_no_success() {
+    let bodies: [(&[u8], ErrorKind, Option<&str>); 8] = [
+        (br#"{"Response":null}"#, ErrorKind::Decode, None),
+        (br#"{"Response":""}"#, ErrorKind::Decode, None),
+        (br#"{"Response":{"Error":"down","RequestId":"r"}}"#, ErrorKind::Decode, None),
+        (br#"{"Response":{"Error":{"Code":null,"Message":"m"},"RequestId":"r"}}"#, ErrorKind::Decode, None),
+        (br#"{"Response":{"Error":{"Code":4000,"Message":"m"},"RequestId":"r"}}"#, ErrorKind::Decode, None),
+        (
+            br#"{"Response":{"Error":{"Code":"InternalError","Message":"m"},"RequestId":7}}"#,
+            ErrorKind::Service,
+            Some("InternalError"),
+        ),
+        (
+            br#"{"Response":{"Error":{"Code":"InternalError","Message":"\ud83d"},"RequestId":"r"}}"#,
+            ErrorKind::Service,
+            Some("InternalError"),
+        ),
+        (
+            b"{\"Response\":{\"Error\":{\"Code\":\"InternalError\",\"Message\":\"\xe7\x81\"},\"RequestId\":\"r\"}}",
+            ErrorKind::Service,
+            Some("InternalError"),
+        ),
+    ];
+    for (body, kind, code) in bodies {
+        let shown = String::from_utf8_lossy(body);
+        let transport = || ScriptedTransport::new().status(StatusCode::OK, body);
+        let read = client(&transport()).0.call(ReadLamp).with_retry(RetryPolicy::none()).await.unwrap_err();
+        let write = client(&transport()).0.call(MakeLamp::default()).with_retry(RetryPolicy::none()).await.unwrap_err();
+        let free = call(&transport(), Effect::Write).await.unwrap_err();
+        for error in [read, write, free] {
+            assert_eq!((error.kind(), error.code()), (kind, code), "{shown}: {error}");
+            assert!(error.is_ambiguous(), "{shown}: {error}");
+        }
     }
 }
 
@@ -144,4 +181,28 @@ async fn predicates_say_what_to_do() {
     assert!(error.is_ambiguous() && error.is_retryable());
     let error = of("InvalidParameterValue").await;
     assert!(!(error.is_ambiguous() || error.is_retryable() || error.is_not_found() || error.is_auth()));
+    let error = of("InternalError.CamNoAuth").await;
+    assert!(error.is_auth() && !error.is_ambiguous() && !error.is_retryable());
+}
+
+/// A program that deletes takes "not found" for done: a typo in its key or region must not look like that.
+#[tokio::test]
+async fn what_is_missing_around_a_resource_does_not_say_that_it_is_gone() {
+    for code in [
+        "AuthFailure.SecretIdNotFound",
+        "UnauthorizedOperation.MFANotFound",
+        "InvalidRegion.NotFound",
+        "InvalidAccountId.NotFound",
+        "InvalidProjectId.NotFound",
+        "InvalidParameter.RegionNotFound",
+        "UnsupportedOperation.UinNotFound",
+        "UnsupportedOperation.AppIdNotFound",
+        "UnsupportedOperation.ActionNotFound",
+        "UnsupportedOperation.RoleNotFound",
+        "InternalError.DbRecordNotFound",
+        "FailedOperation.DbRecordNotFound",
+    ] {
+        let error = call(&ScriptedTransport::new().error(code, ""), Effect::Write).await.unwrap_err();
+        assert!(!error.is_not_found(), "{code}");
+    }
 }

@@ -262,6 +262,17 @@ async fn tokens_are_followed_to_the_end() {
 }
 
 #[tokio::test]
+async fn an_empty_page_that_names_a_next_one_is_not_the_end() {
+    let transport = ScriptedTransport::new()
+        .answer(json!({ "Items": [], "NextToken": "a" }))
+        .answer(json!({ "Items": [0], "NextToken": "b" }))
+        .answer(json!({ "Items": [], "NextToken": null }));
+    let (client, _) = client(&transport);
+    let items: Vec<_> = client.call(ListByToken::default()).items().try_collect().await.unwrap();
+    assert_eq!((items, transport.remaining()), (all(1), 0));
+}
+
+#[tokio::test]
 async fn a_token_that_repeats_is_an_error_and_not_a_loop() {
     let transport = ScriptedTransport::new()
         .answer(json!({ "Items": [0], "NextToken": "a" }))

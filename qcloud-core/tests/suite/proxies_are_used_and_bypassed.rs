@@ -73,3 +73,33 @@ async fn the_metadata_server_is_never_asked_through_a_proxy() {
     transport.send(request).await.unwrap();
     assert_eq!(proxy.requests().len(), 1);
 }
+
+/// A proxy would look for its own loopback, and be shown what plain http carries. The variables are those of the process,
+/// so the test runs itself in another one.
+#[tokio::test]
+async fn loopback_is_reached_past_the_proxy_of_the_environment() {
+    const NAME: &str = "proxies_are_used_and_bypassed::loopback_is_reached_past_the_proxy_of_the_environment";
+    const BEHIND_A_PROXY: &str = "QCLOUD_TEST_BEHIND_A_PROXY";
+    if std::env::var_os(BEHIND_A_PROXY).is_some() {
+        let server = Server::start(vec![vec![Act::Read, answer(LIT)]]).await;
+        let config = server.builder().proxy(Proxy::Environment).build().unwrap();
+        Client::new(&config, LAMP).call(action(Effect::Read)).await.unwrap();
+        assert!(server.requests()[0].starts_with("POST / HTTP/1.1\r\n"));
+        return;
+    }
+    let proxy = Server::start(vec![vec![Act::Read, answer(LIT)]]).await;
+    let run = tokio::task::spawn_blocking({
+        let url = format!("http://{}", proxy.address);
+        move || {
+            let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+            test.args(["--exact", NAME]).env(BEHIND_A_PROXY, "1");
+            for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+                test.env(variable, &url).env_remove(variable.to_lowercase());
+            }
+            test.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap()
+        }
+    });
+    let output = String::from_utf8(run.await.unwrap().stdout).unwrap();
+    assert!(output.contains("1 passed; 0 failed"), "{output}");
+    assert!(proxy.requests().is_empty(), "{:?}", proxy.requests());
+}

@@ -123,6 +123,13 @@ fn states_and_absence_are_conditions() {
 }
 
 #[tokio::test]
+async fn pauses_without_end_are_no_trouble() {
+    let stage = Stage::new(vec![Ok("a=off"), Ok("a=on")]);
+    let wait = stage.wait(&["a"], on()).with_pauses(Duration::MAX, Duration::MAX).with_timeout(Duration::MAX);
+    assert_eq!(wait.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_as_awaited_already_needs_one_look() {
     let stage = Stage::new(vec![Ok("a=on b=on")]);
     let lamps = stage.wait(&["b", "a"], on()).await.unwrap();

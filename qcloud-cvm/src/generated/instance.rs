@@ -895,7 +895,7 @@ pub struct ModifyInstancesAttribute {
     /// New user data, base64-encoded, at most 16 KB.
     #[doc(alias = "UserData")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_data: Option<String>,
+    pub user_data: Option<Secret>,
     /// Ids of the security groups to bind; all groups bound before are unbound.
     #[doc(alias = "SecurityGroups")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -941,7 +941,7 @@ impl ModifyInstancesAttribute {
     /// Sets [`instance_name`](field@Self::instance_name).
     #[must_use] pub fn instance_name(mut self, value: impl Into<String>) -> Self { self.instance_name = Some(value.into()); self }
     /// Sets [`user_data`](field@Self::user_data).
-    #[must_use] pub fn user_data(mut self, value: impl Into<String>) -> Self { self.user_data = Some(value.into()); self }
+    #[must_use] pub fn user_data(mut self, value: impl Into<Secret>) -> Self { self.user_data = Some(value.into()); self }
     /// Sets [`security_groups`](field@Self::security_groups).
     #[must_use] pub fn security_groups(mut self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.security_groups = Some(values.into_iter().map(Into::into).collect()); self
@@ -1122,7 +1122,7 @@ pub struct ResetInstance {
     /// User data for the instance, base64-encoded, at most 16 KB.
     #[doc(alias = "UserData")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_data: Option<String>,
+    pub user_data: Option<Secret>,
 }
 
 impl ResetInstance {
@@ -1146,7 +1146,7 @@ impl ResetInstance {
     /// Sets [`host_name`](field@Self::host_name).
     #[must_use] pub fn host_name(mut self, value: impl Into<String>) -> Self { self.host_name = Some(value.into()); self }
     /// Sets [`user_data`](field@Self::user_data).
-    #[must_use] pub fn user_data(mut self, value: impl Into<String>) -> Self { self.user_data = Some(value.into()); self }
+    #[must_use] pub fn user_data(mut self, value: impl Into<Secret>) -> Self { self.user_data = Some(value.into()); self }
 }
 
 impl Operation for ResetInstance {
@@ -1405,7 +1405,7 @@ pub struct RunInstances {
     /// User data for the first boot, base64-encoded, at most 16 KB.
     #[doc(alias = "UserData")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_data: Option<String>,
+    pub user_data: Option<Secret>,
     /// Custom metadata; in beta.
     #[doc(alias = "Metadata")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1525,7 +1525,7 @@ impl RunInstances {
         self.instance_market_options = Some(value.into()); self
     }
     /// Sets [`user_data`](field@Self::user_data).
-    #[must_use] pub fn user_data(mut self, value: impl Into<String>) -> Self { self.user_data = Some(value.into()); self }
+    #[must_use] pub fn user_data(mut self, value: impl Into<Secret>) -> Self { self.user_data = Some(value.into()); self }
     /// Sets [`metadata`](field@Self::metadata).
     #[must_use] pub fn metadata(mut self, value: impl Into<Metadata>) -> Self { self.metadata = Some(value.into()); self }
     /// Sets [`dry_run`](field@Self::dry_run).
@@ -1709,7 +1709,7 @@ impl Operation for TerminateInstances {
 pub struct Attribute {
     /// User data of the instance.
     #[doc(alias = "UserData")]
-    pub user_data: Option<String>,
+    pub user_data: Option<Secret>,
 }
 
 qcloud_core::open_enum! {

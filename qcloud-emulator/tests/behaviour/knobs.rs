@@ -38,7 +38,13 @@ async fn more_calls_than_the_rate_allows_are_refused_until_time_passes() {
 async fn the_documented_rates_are_one_knob_away() {
     let client = Client::of(builder().documented_rate_limits());
     assert_eq!(zones(&client, 21).await.iter().filter(|answered| **answered).count(), 20);
-    for (limit, service, action) in [(40, "cvm", "DescribeInstances"), (100, "vpc", "DescribeVpcs")] {
+    for (limit, service, action) in [
+        (40, "cvm", "DescribeInstances"),
+        (40, "cvm", "DescribeInstancesStatus"),
+        (100, "vpc", "DescribeVpcs"),
+        (20, "vpc", "DescribeSecurityGroups"),
+        (10, "vpc", "DescribeAddressQuota"),
+    ] {
         for _ in 0..limit {
             client.call(service, action, json!({})).await.unwrap();
         }

@@ -306,7 +306,7 @@ pub struct CreateECMInstances {
     /// Script that runs on the machine.
     #[doc(alias = "UserData")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_data: Option<String>,
+    pub user_data: Option<Secret>,
     /// Further parameters of the machines.
     #[doc(alias = "External")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -356,7 +356,7 @@ impl CreateECMInstances {
         self.enhanced_service = Some(value.into()); self
     }
     /// Sets [`user_data`](field@Self::user_data).
-    #[must_use] pub fn user_data(mut self, value: impl Into<String>) -> Self { self.user_data = Some(value.into()); self }
+    #[must_use] pub fn user_data(mut self, value: impl Into<Secret>) -> Self { self.user_data = Some(value.into()); self }
     /// Sets [`external`](field@Self::external).
     #[must_use] pub fn external(mut self, value: impl Into<String>) -> Self { self.external = Some(value.into()); self }
     /// Sets [`security_group_ids`](field@Self::security_group_ids).
@@ -411,7 +411,7 @@ pub struct CreateEdgeCVMInstances {
     /// Script to run on the node.
     #[doc(alias = "UserScript")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_script: Option<String>,
+    pub user_script: Option<Secret>,
     /// Whether machines can use elastic network interfaces.
     #[doc(alias = "EnableEni")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -435,7 +435,7 @@ impl CreateEdgeCVMInstances {
     /// Sets [`external`](field@Self::external).
     #[must_use] pub fn external(mut self, value: impl Into<String>) -> Self { self.external = Some(value.into()); self }
     /// Sets [`user_script`](field@Self::user_script).
-    #[must_use] pub fn user_script(mut self, value: impl Into<String>) -> Self { self.user_script = Some(value.into()); self }
+    #[must_use] pub fn user_script(mut self, value: impl Into<Secret>) -> Self { self.user_script = Some(value.into()); self }
     /// Sets [`enable_eni`](field@Self::enable_eni).
     #[must_use] pub fn enable_eni(mut self, value: bool) -> Self { self.enable_eni = Some(value); self }
 }

@@ -611,7 +611,7 @@ pub struct ModifyExternalNodePool {
     /// Base64 of a script that runs once the Kubernetes components are up. It may run again, so it must be repeatable.
     #[doc(alias = "UserScript")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_script: Option<String>,
+    pub user_script: Option<Secret>,
 }
 
 impl ModifyExternalNodePool {
@@ -637,7 +637,7 @@ impl ModifyExternalNodePool {
     /// Sets [`deletion_protection`](field@Self::deletion_protection).
     #[must_use] pub fn deletion_protection(mut self, value: bool) -> Self { self.deletion_protection = Some(value); self }
     /// Sets [`user_script`](field@Self::user_script).
-    #[must_use] pub fn user_script(mut self, value: impl Into<String>) -> Self { self.user_script = Some(value.into()); self }
+    #[must_use] pub fn user_script(mut self, value: impl Into<Secret>) -> Self { self.user_script = Some(value.into()); self }
 }
 
 impl Operation for ModifyExternalNodePool {

@@ -737,7 +737,7 @@ pub struct ModifyClusterNodePool {
     /// Base64 of a script that runs on new nodes.
     #[doc(alias = "UserScript")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_script: Option<String>,
+    pub user_script: Option<Secret>,
     /// Whether existing nodes keep their labels and taints.
     #[doc(alias = "IgnoreExistedNode")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -765,7 +765,7 @@ pub struct ModifyClusterNodePool {
     /// Base64 of a script that runs before the node is initialized.
     #[doc(alias = "PreStartUserScript")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pre_start_user_script: Option<String>,
+    pub pre_start_user_script: Option<Secret>,
 }
 
 impl ModifyClusterNodePool {
@@ -807,7 +807,7 @@ impl ModifyClusterNodePool {
     /// Sets [`gpu_args`](field@Self::gpu_args).
     #[must_use] pub fn gpu_args(mut self, value: impl Into<GPUArgs>) -> Self { self.gpu_args = Some(value.into()); self }
     /// Sets [`user_script`](field@Self::user_script).
-    #[must_use] pub fn user_script(mut self, value: impl Into<String>) -> Self { self.user_script = Some(value.into()); self }
+    #[must_use] pub fn user_script(mut self, value: impl Into<Secret>) -> Self { self.user_script = Some(value.into()); self }
     /// Sets [`ignore_existed_node`](field@Self::ignore_existed_node).
     #[must_use] pub fn ignore_existed_node(mut self, value: bool) -> Self { self.ignore_existed_node = Some(value); self }
     /// Sets [`extra_args`](field@Self::extra_args).
@@ -823,7 +823,7 @@ impl ModifyClusterNodePool {
     /// Sets [`docker_graph_path`](field@Self::docker_graph_path).
     #[must_use] pub fn docker_graph_path(mut self, value: impl Into<String>) -> Self { self.docker_graph_path = Some(value.into()); self }
     /// Sets [`pre_start_user_script`](field@Self::pre_start_user_script).
-    #[must_use] pub fn pre_start_user_script(mut self, value: impl Into<String>) -> Self {
+    #[must_use] pub fn pre_start_user_script(mut self, value: impl Into<Secret>) -> Self {
         self.pre_start_user_script = Some(value.into()); self
     }
 }
@@ -1400,7 +1400,7 @@ pub struct NodePool {
     /// Script that runs once the Kubernetes components of a node are up.
     #[doc(alias = "UserScript")]
     #[serde(default)]
-    pub user_script: String,
+    pub user_script: Secret,
     /// Cloud tags; may be null.
     #[doc(alias = "Tags")]
     #[serde(default)]
@@ -1432,7 +1432,7 @@ pub struct NodePool {
     /// Script that runs before `UserScript`.
     #[doc(alias = "PreStartUserScript")]
     #[serde(default)]
-    pub pre_start_user_script: String,
+    pub pre_start_user_script: Secret,
 }
 
 qcloud_core::open_enum! {

@@ -433,7 +433,7 @@ pub struct InstanceAdvancedSettings {
     pub gpu_args: GPUArgs,
     /// Base64 of a script that runs before the node is initialized; only for existing instances that are added.
     #[doc(alias = "PreStartUserScript")]
-    pub pre_start_user_script: String,
+    pub pre_start_user_script: Secret,
     /// Taints of the node.
     #[doc(alias = "Taints")]
     pub taints: Vec<Taint>,
@@ -449,7 +449,7 @@ pub struct InstanceAdvancedSettings {
     /// Base64 of a script that runs once the Kubernetes components are up. It may run again, so it must be repeatable.
     #[doc(alias = "UserScript")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_script: Option<String>,
+    pub user_script: Option<Secret>,
     /// 0, the default, opens the node to pods; anything else keeps it cordoned until it is uncordoned by hand.
     #[doc(alias = "Unschedulable")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -479,7 +479,7 @@ impl InstanceAdvancedSettings {
     /// Sets [`gpu_args`](field@Self::gpu_args).
     #[must_use] pub fn gpu_args(mut self, value: impl Into<GPUArgs>) -> Self { self.gpu_args = value.into(); self }
     /// Sets [`pre_start_user_script`](field@Self::pre_start_user_script).
-    #[must_use] pub fn pre_start_user_script(mut self, value: impl Into<String>) -> Self { self.pre_start_user_script = value.into(); self }
+    #[must_use] pub fn pre_start_user_script(mut self, value: impl Into<Secret>) -> Self { self.pre_start_user_script = value.into(); self }
     /// Sets [`taints`](field@Self::taints).
     #[must_use] pub fn taints(mut self, values: impl IntoIterator<Item = impl Into<Taint>>) -> Self {
         self.taints = values.into_iter().map(Into::into).collect(); self
@@ -489,7 +489,7 @@ impl InstanceAdvancedSettings {
     /// Sets [`docker_graph_path`](field@Self::docker_graph_path).
     #[must_use] pub fn docker_graph_path(mut self, value: impl Into<String>) -> Self { self.docker_graph_path = Some(value.into()); self }
     /// Sets [`user_script`](field@Self::user_script).
-    #[must_use] pub fn user_script(mut self, value: impl Into<String>) -> Self { self.user_script = Some(value.into()); self }
+    #[must_use] pub fn user_script(mut self, value: impl Into<Secret>) -> Self { self.user_script = Some(value.into()); self }
     /// Sets [`unschedulable`](field@Self::unschedulable).
     #[must_use] pub fn unschedulable(mut self, value: i64) -> Self { self.unschedulable = Some(value); self }
     /// Sets [`labels`](field@Self::labels).

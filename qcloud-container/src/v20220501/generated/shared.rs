@@ -2,6 +2,7 @@
 
 //! Shapes and enums that several groups use.
 
+use qcloud_core::Secret;
 use serde::{Deserialize, Serialize};
 
 qcloud_core::open_enum! {
@@ -261,13 +262,13 @@ pub struct InstanceAdvancedSettings {
     pub desired_pod_number: Option<i64>,
     /// Base64 of a script that runs before the node is initialized; only for existing instances that were added.
     #[doc(alias = "PreStartUserScript")]
-    pub pre_start_user_script: Option<String>,
+    pub pre_start_user_script: Option<Secret>,
     /// Container runtime of the node; may be null.
     #[doc(alias = "RuntimeConfig")]
     pub runtime_config: Option<RuntimeConfig>,
     /// Base64 of a script that runs once the Kubernetes components are up; may be null.
     #[doc(alias = "UserScript")]
-    pub user_script: Option<String>,
+    pub user_script: Option<Secret>,
     /// Custom kubelet flags; may be null.
     #[doc(alias = "ExtraArgs")]
     pub extra_args: Option<InstanceExtraArgs>,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::super::{CredentialCache, CredentialProvider, Credentials, refused};
@@ -206,4 +207,15 @@ async fn invalidated_keys_are_loaded_again_once() {
     // The same keys keep their number, so that what was derived from them still holds.
     assert_eq!((fixture.id().await.as_str(), fixture.generation().await), ("b", 2));
     assert_eq!(fixture.provider.count(), 4);
+}
+
+#[tokio::test]
+async fn a_load_may_be_given_all_the_time_there_is() {
+    let fixture = fixture(TestClock::still(), [Step::Hang]);
+    fixture.clock.advance(1);
+    let cache = fixture.cache.clone().with_load_timeout(Duration::MAX);
+    for _ in 0..2 {
+        assert!(cache.get().now_or_never().is_none());
+    }
+    assert_eq!(fixture.provider.count(), 1, "the second caller waits for the load of the first");
 }

@@ -185,7 +185,7 @@ impl Clock for TestClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let until = self.elapsed() + duration;
+        let until = self.elapsed().saturating_add(duration);
         let Self { hand, running } = self.clone();
         Box::pin(poll_fn(move |context| {
             let mut hand = hand.lock().unwrap();

@@ -1,5 +1,7 @@
 //! The one error type, its kinds and its predicates.
 
+pub(crate) mod code;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -199,7 +201,8 @@ impl Error {
     /// Something that the request names does not exist.
     ///
     /// It says that the API answered so, not which of several named things is missing. It is never true of a lookup
-    /// that failed for another reason. Describe actions mostly leave unknown ids out of their answer instead.
+    /// that failed for another reason, nor of a key, account, project, region or action that does not exist. Describe
+    /// actions mostly leave unknown ids out of their answer instead.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.code_is(code::is_not_found)
@@ -233,8 +236,8 @@ impl Error {
 
     /// The credentials are missing, wrong, expired, or not permitted to do this.
     ///
-    /// `AuthFailure.*`: check the key pair, the token and the machine's clock. `UnauthorizedOperation*`: the identity
-    /// lacks a CAM permission.
+    /// `AuthFailure.*`: check the key pair, the token and the machine's clock. `UnauthorizedOperation*` and `*.CamNoAuth`:
+    /// the identity lacks a CAM permission.
     #[must_use]
     pub fn is_auth(&self) -> bool {
         self.kind() == ErrorKind::Credentials || self.code_is(code::is_auth)
@@ -336,87 +339,5 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
-    }
-}
-
-/// What error codes mean, read off their form: codes are `Category.Detail`, and services differ in where they put the
-/// telling word.
-pub(crate) mod code {
-    fn last(code: &str) -> &str {
-        code.rsplit('.').next().unwrap_or(code)
-    }
-
-    fn category(code: &str) -> &str {
-        code.split('.').next().unwrap_or(code)
-    }
-
-    pub(crate) fn is_not_found(code: &str) -> bool {
-        category(code) == "ResourceNotFound" || last(code).ends_with("NotFound") || last(code).ends_with("NotExist")
-    }
-
-    pub(crate) fn is_throttled(code: &str) -> bool {
-        matches!(
-            code,
-            "RequestLimitExceeded"
-                | "RequestLimitExceeded.UinLimitExceeded"
-                | "RequestLimitExceeded.UINLimitExceeded"
-                | "RequestLimitExceeded.UinLimitedExceeded"
-                | "RequestLimitExceeded.IPLimitExceeded"
-                | "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
-                | "LimitExceeded.ActionLimited"
-        )
-    }
-
-    pub(crate) fn is_quota(code: &str) -> bool {
-        !is_throttled(code)
-            && (category(code) == "LimitExceeded"
-                || category(code).ends_with("QuotaLimitExceeded")
-                || category(code).ends_with("InsufficientSnapshotQuota")
-                || last(code).ends_with("QuotaLimitExceeded")
-                || last(code).ends_with("QuotaNotEnough"))
-    }
-
-    pub(crate) fn is_sold_out(code: &str) -> bool {
-        matches!(category(code), "ResourcesSoldOut" | "ResourceInsufficient")
-            || code.contains("SoldOut")
-            || code == "FailedOperation.NoAvailableIpAddressCountInSubnet"
-    }
-
-    pub(crate) fn is_busy(code: &str) -> bool {
-        matches!(
-            code,
-            "MutexOperation.TaskRunning"
-                | "OperationDenied.MutexTaskRunning"
-                | "OperationDenied.InstanceOperationInProgress"
-                | "UnsupportedOperation.MutexOperationTaskRunning"
-                | "UnsupportedOperation.IdempotentProcessing"
-                | "FailedOperation.ResourceInOperating"
-                | "ResourceBusy"
-        ) || category(code) == "MutexOperation"
-            || category(code) == "ResourceBusy"
-            || last(code).ends_with("MutexTaskRunning")
-            || last(code) == "MutexOperationTaskRunning"
-    }
-
-    pub(crate) fn is_auth(code: &str) -> bool {
-        matches!(category(code), "AuthFailure" | "UnauthorizedOperation")
-    }
-
-    pub(crate) fn is_internal(code: &str) -> bool {
-        // `InternalError.RouteTableNotFound` and its like are refusals that TKE files under the wrong category.
-        matches!(category(code), "InternalError" | "InternalServerError" | "ServiceUnavailable") && !is_not_found(code)
-    }
-
-    /// The clock is off, or a temporary key has just ended: cured by signing again, once.
-    pub(crate) fn is_stale_credential(code: &str) -> bool {
-        is_clock_skew(code) || is_expired_token(code)
-    }
-
-    pub(crate) fn is_clock_skew(code: &str) -> bool {
-        code == "AuthFailure.SignatureExpire"
-    }
-
-    pub(crate) fn is_expired_token(code: &str) -> bool {
-        matches!(code, "AuthFailure.TokenFailure" | "AuthFailure.TokenExpired" | "UnauthorizedOperation.InvalidToken")
     }
 }
