@@ -34,7 +34,7 @@ async fn a_life_of_a_volume_costs_few_calls() {
     process.volumes.create(&request("a")).await.unwrap();
     cost(&[("DescribeDisks", 1)]);
     process.attach(&volume.id, &lab.nodes[0]).await.unwrap();
-    cost(&[("AttachDisks", 1), ("DescribeDisks", 2)]);
+    cost(&[("AttachDisks", 1), ("DescribeDisks", 2), ("DescribeInstancesDiskNum", 1)]);
     process.attach(&volume.id, &lab.nodes[0]).await.unwrap();
     cost(&[("DescribeDisks", 1)]);
     let expanded = process.insist(|| process.volumes.expand(&volume.id, SizeRange::at_least(30 * GIB))).await.unwrap();
@@ -156,7 +156,7 @@ async fn throughput_is_changed() {
 #[tokio::test]
 async fn quotas_and_limits_are_named() {
     let lab =
-        Lab::with(Emulator::builder().quota(Quota::DisksPerInstance, 1).quota(Quota::SnapshotsPerRegion, 0)).await;
+        Lab::with(Emulator::builder().quota(Quota::DisksPerInstance, 3).quota(Quota::SnapshotsPerRegion, 0)).await;
     let process = lab.process();
     let (first, second) = (process.volume("a").await, process.volume("b").await);
     process.attach(&first.id, &lab.nodes[0]).await.unwrap();
