@@ -178,6 +178,21 @@ async fn a_zone_that_does_not_serve_the_topology_is_refused() {
 }
 
 #[tokio::test]
+async fn of_several_zones_one_that_serves_the_topology_is_chosen() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let zones = format!("100003,{OTHER_ZONE}");
+    let of = |name: &str, place: ZoneRequirement| request(name).zones(place).parameter("diskZones", &zones);
+    let there = process.create(&of("a", ZoneRequirement::one_of([OTHER_ZONE]))).await.unwrap();
+    assert_eq!(there.zone, OTHER_ZONE);
+    let rather = ZoneRequirement::new([ZONE, OTHER_ZONE], [OTHER_ZONE]);
+    assert_eq!(process.create(&of("b", rather)).await.unwrap().zone, OTHER_ZONE);
+    assert_eq!(process.create(&of("c", ZoneRequirement::default())).await.unwrap().zone, ZONE);
+    let elsewhere = process.create(&of("d", ZoneRequirement::one_of(["ap-guangzhou-6"]))).await.unwrap_err();
+    assert_eq!(elsewhere.kind(), ErrorKind::Exhausted(Exhausted::Stock));
+}
+
+#[tokio::test]
 async fn zones_may_be_given_by_their_numbers() {
     let lab = Lab::new().await;
     let process = lab.process();

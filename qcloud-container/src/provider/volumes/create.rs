@@ -28,7 +28,7 @@ impl CbsVolumes {
         check_name(&request.name)?;
         let mut parameters = Parameters::read(&request.parameters)?;
         let mut request = request.clone();
-        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zone);
+        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zones);
         for zone in zones {
             self.name_zone(zone).await?;
         }
@@ -159,17 +159,17 @@ impl CbsVolumes {
     }
 
     fn zones_for(&self, required: &ZoneRequirement, parameters: &Parameters) -> Result<Vec<String>> {
-        match &parameters.zone {
-            Some(zone) if required.permits(zone) => Ok(vec![zone.clone()]),
-            Some(zone) => Err(ProviderError::new(
-                ErrorKind::Exhausted(Exhausted::Stock),
-                format!(
-                    "the parameters want the zone {zone}, the volume has to be in {}",
-                    required.permitted.join(", ")
-                ),
-            )),
-            None => Ok(required.candidates(&self.zones)),
+        if parameters.zones.is_empty() {
+            return Ok(required.candidates(&self.zones));
         }
+        let both = parameters.zones.iter().filter(|zone| required.permits(zone));
+        let both = ZoneRequirement::new(both, &required.preferred);
+        if both.permitted.is_empty() {
+            let (wanted, permitted) = (parameters.zones.join(", "), required.permitted.join(", "));
+            let message = format!("the parameters want the zone {wanted}, the volume has to be in {permitted}");
+            return Err(ProviderError::new(ErrorKind::Exhausted(Exhausted::Stock), message));
+        }
+        Ok(both.candidates(&[]))
     }
 
     fn disk_order(
