@@ -9,6 +9,7 @@ mod devices;
 mod mountinfo;
 mod mounts;
 mod programs;
+mod xfs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
