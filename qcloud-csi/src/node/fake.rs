@@ -37,6 +37,8 @@ struct Disk {
 struct FakeFilesystem {
     kind: Filesystem,
     size: u64,
+    /// Whether its journal is to be replayed.
+    dirty: bool,
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
@@ -44,6 +46,13 @@ impl FakeDisks {
     /// Puts something on a disk that is neither ext4 nor xfs.
     pub fn put_other(&self, serial: &str, what: impl Into<String>) {
         self.lock().entry(serial.to_owned()).or_default().other = Some(what.into());
+    }
+
+    /// Leaves the filesystem of a disk as the loss of its node does: with a journal to be replayed.
+    pub fn set_dirty(&self, serial: &str) {
+        if let Some(filesystem) = self.lock().get_mut(serial).and_then(|disk| disk.filesystem.as_mut()) {
+            filesystem.dirty = true;
+        }
     }
 
     /// Puts on a disk what is on another one, as making it from a snapshot does.
@@ -454,9 +463,16 @@ impl Host for FakeHost {
             if content_of(Some(disk)) != Content::Blank {
                 return Err(HostError::Refused(format!("{} is not blank", device.serial)));
             }
-            disk.filesystem = Some(FakeFilesystem { kind: filesystem, size, files: BTreeMap::new() });
+            disk.filesystem = Some(FakeFilesystem { kind: filesystem, size, dirty: false, files: BTreeMap::new() });
             Ok(())
         })
+    }
+
+    async fn needs_recovery(&self, device: &Device, filesystem: Filesystem) -> Result<bool> {
+        let disks = self.disks.lock().clone();
+        let on = disks.get(&device.serial).and_then(|disk| disk.filesystem.as_ref());
+        let dirty = on.is_some_and(|on| on.dirty && filesystem == Filesystem::Ext4);
+        self.look("look at a filesystem", |_| Ok(dirty))
     }
 
     async fn check(&self, device: &Device, _filesystem: Filesystem) -> Result<()> {
@@ -505,12 +521,17 @@ impl Host for FakeHost {
     ) -> Result<()> {
         self.change(format!("mount {} at {}", device.serial, target.display()), |state, disks| {
             let locked = device_of(state, device)?.read_only;
-            let is = disks.get(&device.serial).and_then(|disk| disk.filesystem.as_ref()).map(|is| is.kind);
-            if is != Some(filesystem) || state.paths.get(target) != Some(&PathKind::Directory) {
+            let is = disks.get_mut(&device.serial).and_then(|disk| disk.filesystem.as_mut());
+            let is = is.filter(|is| is.kind == filesystem);
+            if is.is_none() || state.paths.get(target) != Some(&PathKind::Directory) {
                 return Err(HostError::io(format!("mount {}", device.serial), io::ErrorKind::InvalidInput));
             }
             if locked && !options.read_only {
                 return Err(HostError::io(format!("mount {}", device.serial), io::ErrorKind::ReadOnlyFilesystem));
+            }
+            let replayed = !options.options.iter().any(|option| option == "noload" || option == "norecovery");
+            if let Some(is) = is.filter(|_| replayed) {
+                is.dirty = false;
             }
             state.mounts.push(FakeMount {
                 target: target.to_owned(),

@@ -112,7 +112,7 @@ impl Node for NodeService {
         fields::required("volume_id", &request.volume_id)?;
         let staging = path("staging_target_path", &request.staging_target_path)?;
         let volume = request.volume_id.clone();
-        self.carry_through(&request.volume_id, |work| async move { work.take_away(&volume, &staging).await }).await?;
+        self.carry_through(&request.volume_id, |work| async move { work.unstage(&volume, &staging).await }).await?;
         Ok(Response::new(NodeUnstageVolumeResponse {}))
     }
 

@@ -16,6 +16,10 @@ use crate::node::host::{Content, Device, Filesystem, HostError, Result};
 
 /// How much is looked at.
 const LOOK: u64 = 4096;
+/// Where the features of an ext4 begin that it can't be mounted without knowing.
+const EXT4_FEATURES: usize = 1024 + 0x60;
+/// The one among them that stands for a journal to be replayed.
+const EXT4_RECOVER: u8 = 4;
 /// Where XFS notes that its making has not come to an end.
 const XFS_IN_PROGRESS: usize = 126;
 
@@ -53,6 +57,15 @@ fn unknown(start: &[u8]) -> Content {
     } else {
         Content::Other("data without a known signature".to_owned())
     }
+}
+
+/// Whether an ext4 has a journal to be replayed.
+pub(super) async fn ext4_needs_recovery(device: &Device) -> Result<bool> {
+    let path = device.path.clone();
+    let start = super::blocking("read a device", move || beginning(&path, LOOK)).await?;
+    let features = start.get(EXT4_FEATURES);
+    let too_short = || HostError::Refused(format!("{} is too short to hold an ext4", device.path.display()));
+    Ok(features.ok_or_else(too_short)? & EXT4_RECOVER != 0)
 }
 
 /// Makes a filesystem on a blank device.

@@ -95,6 +95,13 @@ impl Host for LinuxHost {
         content::format(device, filesystem, options).await
     }
 
+    async fn needs_recovery(&self, device: &Device, filesystem: Filesystem) -> Result<bool> {
+        match filesystem {
+            Filesystem::Ext4 => content::ext4_needs_recovery(device).await,
+            Filesystem::Xfs => Ok(false),
+        }
+    }
+
     async fn check(&self, device: &Device, filesystem: Filesystem) -> Result<()> {
         match filesystem {
             Filesystem::Ext4 => {
