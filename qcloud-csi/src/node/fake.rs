@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -131,6 +132,8 @@ pub enum Moment {
 pub struct FakeHost {
     disks: FakeDisks,
     attachments: Option<Arc<dyn Attachments>>,
+    /// Whether paths are made on this machine, too.
+    tangible: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -174,13 +177,21 @@ impl FakeHost {
     /// A machine without disks. [`attach`](Self::attach) gives it some.
     #[must_use]
     pub fn new(disks: FakeDisks) -> Self {
-        Self { disks, attachments: None, state: Arc::default() }
+        Self { disks, attachments: None, tangible: false, state: Arc::default() }
     }
 
     /// Has exactly those disks at each moment that someone else says it has.
     #[must_use]
     pub fn with_attachments(mut self, attachments: Arc<dyn Attachments>) -> Self {
         self.attachments = Some(attachments);
+        self
+    }
+
+    /// Makes its directories and files on this machine as well, where others look for them, and removes those again. What
+    /// is mounted is still made up.
+    #[must_use]
+    pub fn with_tangible_paths(mut self) -> Self {
+        self.tangible = true;
         self
     }
 
@@ -313,6 +324,12 @@ impl FakeHost {
         }
     }
 
+    /// Does something to a path of this machine, where paths are tangible.
+    fn touch(&self, path: &Path, action: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+        let done = if self.tangible { action(path) } else { Ok(()) };
+        done.map_err(|error| HostError::io(format!("make or remove {}", path.display()), error))
+    }
+
     /// Changes something, unless it is this call's turn to fail, and notes it.
     fn change(
         &self,
@@ -335,6 +352,18 @@ fn next(state: &mut State) -> Option<Moment> {
     let call = state.calls;
     state.calls += 1;
     state.fault.take_if(|(at, _)| *at == call).map(|(_, moment)| moment)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// What someone else has removed is removed.
+fn or_gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn made_to_fail(what: &str) -> HostError {
@@ -605,11 +634,20 @@ impl Host for FakeHost {
     }
 
     async fn create_directory(&self, path: &Path) -> Result<()> {
-        self.change(format!("make {}", path.display()), |state, _| make(state, path, PathKind::Directory))
+        self.change(format!("make {}", path.display()), |state, _| {
+            make(state, path, PathKind::Directory)?;
+            self.touch(path, make_directory)
+        })
     }
 
     async fn create_file(&self, path: &Path) -> Result<()> {
-        self.change(format!("make {}", path.display()), |state, _| make(state, path, PathKind::File))
+        self.change(format!("make {}", path.display()), |state, _| {
+            make(state, path, PathKind::File)?;
+            self.touch(path, |path| {
+                path.parent().map_or(Ok(()), make_directory)?;
+                fs::OpenOptions::new().append(true).create(true).open(path).map(drop)
+            })
+        })
     }
 
     async fn remove(&self, path: &Path) -> Result<()> {
@@ -617,8 +655,11 @@ impl Host for FakeHost {
             if state.mounts.iter().any(|mount| mount.target == path) {
                 return Err(HostError::Refused(format!("{} is mounted", path.display())));
             }
-            state.paths.remove(path);
-            Ok(())
+            match state.paths.remove(path) {
+                Some(PathKind::Directory) => self.touch(path, |path| or_gone(fs::remove_dir(path))),
+                Some(PathKind::File) => self.touch(path, |path| or_gone(fs::remove_file(path))),
+                None => Ok(()),
+            }
         })
     }
 }
