@@ -77,7 +77,7 @@ pub struct CloudConfig {
     pub route_tables: Option<PlainTables>,
     /// The networks of the cluster's pods.
     pub cluster_cidrs: Vec<IpNet>,
-    /// The URL of the API, if it is not the public one.
+    /// Where the API is, if not at the public hosts: a URL, a domain, or a word such as `internal`.
     pub endpoint: Option<String>,
     /// Which part of the documented rates of the API is ours, from 0 to 1; 0.8 when absent.
     pub share_of_rates: Option<f64>,
@@ -232,7 +232,7 @@ impl CloudConfig {
             builder = builder.region(region.as_str());
         }
         if let Some(endpoint) = &self.endpoint {
-            builder = builder.endpoint(Endpoint::url(endpoint)?);
+            builder = builder.endpoint(endpoint.parse::<Endpoint>()?);
         }
         match (&self.secret_id, &self.secret_key) {
             (Some(id), Some(key)) => builder = builder.static_credentials(id, key.clone()),
@@ -369,5 +369,18 @@ mod tests {
         let metrics = Metrics::new();
         let half = CloudConfig::parse("region = 'ap-guangzhou'\nsecret_id = 'AKID'").unwrap().sdk(&metrics).await;
         assert!(half.unwrap_err().to_string().contains("half a key pair"));
+    }
+
+    #[tokio::test]
+    async fn the_api_may_be_reached_by_a_word_or_a_domain() {
+        let sdk = async |endpoint: &str| {
+            let text =
+                format!("region = 'ap-guangzhou'\nsecret_id = 'AKID'\nsecret_key = 'x'\nendpoint = '{endpoint}'");
+            CloudConfig::parse(&text).unwrap().sdk(&Metrics::new()).await
+        };
+        for endpoint in ["internal", "cloud.example.com", "https://api.example.com"] {
+            assert!(sdk(endpoint).await.is_ok(), "{endpoint}");
+        }
+        assert!(sdk("intern").await.unwrap_err().to_string().contains("`internal`"));
     }
 }

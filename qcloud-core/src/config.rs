@@ -99,7 +99,7 @@ impl Config {
     /// |---|---|
     /// | region | `TENCENTCLOUD_REGION`, the profile's region, `TKE_REGION` |
     /// | credentials | `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY` (and `TENCENTCLOUD_TOKEN`), the profile files, the identity of a TKE pod, the role of a CVM instance |
-    /// | endpoint | `TENCENTCLOUD_ENDPOINT` (a URL), the public hosts |
+    /// | endpoint | `TENCENTCLOUD_ENDPOINT` (a URL, a domain, or a word such as `internal`), the public hosts |
     /// | proxies, but not to loopback | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` |
     ///
     /// Credentials are looked up at the first call that needs them, and again before they end.
@@ -339,8 +339,8 @@ impl ConfigBuilder {
             };
             self.region = region.map(Region::from);
         }
-        if let Some(url) = set("TENCENTCLOUD_ENDPOINT").filter(|_| self.endpoints.is_empty()) {
-            let endpoint = Endpoint::url(&url).map_err(|error| {
+        if let Some(text) = set("TENCENTCLOUD_ENDPOINT").filter(|_| self.endpoints.is_empty()) {
+            let endpoint = text.parse::<Endpoint>().map_err(|error| {
                 Error::new(ErrorKind::Config, format!("TENCENTCLOUD_ENDPOINT: {}", error.message())).with_source(error)
             })?;
             self.endpoints.push(endpoint);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use http::Uri;
 
@@ -167,6 +168,38 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Reads an endpoint as it stands in an environment or a file of settings: one of the words `public`, `regional`,
+/// `internal` and `international`, a domain, or a URL.
+///
+/// ```
+/// # use qcloud_core::{Endpoint, Result};
+/// # fn example() -> Result<()> {
+/// let endpoint: Endpoint = "internal".parse()?;
+/// assert_eq!(endpoint, Endpoint::internal());
+/// # Ok(()) }
+/// # example().unwrap();
+/// ```
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim() {
+            "public" => Ok(Self::public()),
+            "regional" => Ok(Self::regional()),
+            "internal" => Ok(Self::internal()),
+            "international" => Ok(Self::international()),
+            url if url.contains([':', '/', '@']) => Self::url(url),
+            domain if domain.contains('.') => Self::domain(domain),
+            other => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "`{other}` is no endpoint; give `public`, `regional`, `internal`, `international`, a domain or a URL"
+                ),
+            )),
+        }
+    }
+}
+
 impl Default for Endpoint {
     fn default() -> Self {
         Self::public()
@@ -209,6 +242,21 @@ mod tests {
         assert!(error.to_string().contains("plain http"), "{error}");
         assert!(Endpoint::url("http://127.0.0.1.example.com").is_err());
         assert!(Endpoint::insecure_url("http://10.0.0.1:8080").is_ok());
+    }
+
+    #[test]
+    fn an_endpoint_is_read_from_a_word_a_domain_or_a_url() {
+        let read = |text: &str| text.parse::<Endpoint>().unwrap();
+        assert_eq!(read("public"), Endpoint::public());
+        assert_eq!(read("regional"), Endpoint::regional());
+        assert_eq!(read(" internal\n"), Endpoint::internal());
+        assert_eq!(read("international"), Endpoint::international());
+        assert_eq!(read("cloud.example.com"), Endpoint::domain("cloud.example.com").unwrap());
+        assert_eq!(read("http://127.0.0.1:8080"), Endpoint::url("http://127.0.0.1:8080").unwrap());
+        for text in ["", "interal", "me:secret@api.example.com", "api.example.com/", "api.example.com:443", "a..b"] {
+            let error = text.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use qcloud_core::Endpoint;
 
 use crate::driver::DEFAULT_NAME;
 
@@ -25,6 +26,10 @@ pub struct Arguments {
     /// The region, in place of that of the environment.
     #[arg(long)]
     pub region: Option<String>,
+    /// Where the API is, in place of what the environment says: `internal` needs no internet access; `public`, `regional`,
+    /// `international`, a domain or a URL.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub api_endpoint: Option<Endpoint>,
     /// The UID of the namespace kube-system, which tells this cluster's volumes from those of others.
     #[arg(long, env = "CLUSTER_ID")]
     pub cluster_id: Option<String>,
@@ -118,6 +123,13 @@ mod tests {
         assert!(!arguments.mode.has_controller() && arguments.mode.has_node());
         assert_eq!(arguments.zones, ["ap-guangzhou-3", "ap-guangzhou-4"]);
         assert!(!parse(&["--mode", "controller"]).unwrap().mode.has_node());
+    }
+
+    #[test]
+    fn the_api_may_be_reached_without_the_internet() {
+        assert_eq!(parse(&["--api-endpoint", "internal"]).unwrap().api_endpoint, Some(Endpoint::internal()));
+        let refused = parse(&["--api-endpoint", "intern"]).unwrap_err().to_string();
+        assert!(refused.contains("`internal`"), "{refused}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tonic::Request;
 
 /// How long an RPC without a deadline may take.
@@ -11,20 +12,40 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// Until when an answer is of use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
+#[derive(Clone, Debug)]
+pub(crate) struct Deadline {
+    waiting: Instant,
+    answer: Instant,
+    caller: watch::Receiver<()>,
+}
+
+/// Stands for the caller of an RPC: who drops it says that nobody waits any more.
+pub(crate) type Caller = watch::Sender<()>;
 
 impl Deadline {
     /// That of a request, a little before the caller gives up, so that the caller learns what is being waited for.
-    pub(crate) fn of<T>(request: &Request<T>) -> Self {
+    pub(crate) fn of<T>(request: &Request<T>) -> (Self, Caller) {
         let header = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok());
         let patience = header.and_then(parse).unwrap_or(PATIENCE).min(PATIENCE);
-        Self(Instant::now() + patience.saturating_sub((patience / 10).min(MARGIN)))
+        let (now, margin) = (Instant::now(), (patience / 10).min(MARGIN));
+        let (present, caller) = watch::channel(());
+        let before = |margin| now + patience.saturating_sub(margin);
+        (Self { waiting: before(margin), answer: before(margin / 2), caller }, present)
     }
 
-    /// Waits for something, but not longer; `None` when the time is over.
-    pub(crate) async fn wait<T>(self, what: impl Future<Output = T> + Send) -> Option<T> {
-        tokio::time::timeout_at(self.0, what).await.ok()
+    /// Waits for something, but not longer; `None` when the time is over or the caller has left.
+    pub(crate) async fn wait<T>(&self, what: impl Future<Output = T> + Send) -> Option<T> {
+        let mut caller = self.caller.clone();
+        tokio::select! {
+            done = timeout_at(self.waiting, what) => done.ok(),
+            _ = caller.changed() => None,
+        }
+    }
+
+    /// Waits for an answer up to the last moment at which it can be given; `None` then. Whatever waits within it has
+    /// ended by itself a little before.
+    pub(crate) async fn answer<T>(&self, what: impl Future<Output = T> + Send) -> Option<T> {
+        timeout_at(self.answer, what).await.ok()
     }
 }
 
@@ -68,14 +89,27 @@ mod tests {
         let mut request = Request::new(());
         request.set_timeout(Duration::from_secs(10));
         let started = Instant::now();
-        assert_eq!(Deadline::of(&request).wait(std::future::pending::<()>()).await, None);
+        let (deadline, _caller) = Deadline::of(&request);
+        assert_eq!(deadline.wait(std::future::pending::<()>()).await, None);
         assert_eq!(started.elapsed(), Duration::from_millis(9500));
+        assert_eq!(deadline.answer(std::future::pending::<()>()).await, None);
+        assert_eq!(started.elapsed(), Duration::from_millis(9750));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_when_the_caller_has_left() {
+        let started = Instant::now();
+        let (deadline, caller) = Deadline::of(&Request::new(()));
+        drop(caller);
+        assert_eq!(deadline.wait(std::future::pending::<()>()).await, None);
+        assert!(started.elapsed().is_zero());
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_deadline_it_ends_all_the_same() {
         let started = Instant::now();
-        assert_eq!(Deadline::of(&Request::new(())).wait(std::future::pending::<()>()).await, None);
+        let (deadline, _caller) = Deadline::of(&Request::new(()));
+        assert_eq!(deadline.wait(std::future::pending::<()>()).await, None);
         assert!(started.elapsed() <= PATIENCE);
     }
 }

@@ -101,6 +101,9 @@ async fn configuration(arguments: &Arguments) -> Result<Config, RunError> {
     if let Some(region) = &arguments.region {
         builder = builder.region(region.as_str());
     }
+    if let Some(endpoint) = &arguments.api_endpoint {
+        builder = builder.endpoint(endpoint.clone());
+    }
     let config = builder.load().await?;
     if config.region().is_none() {
         return Err(RunError::Missing("no region is set: give --region ap-guangzhou, or set TENCENTCLOUD_REGION"));

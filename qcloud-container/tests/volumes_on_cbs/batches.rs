@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
 use qcloud_container::kubernetes::volumes::{Access, Volumes};
-use qcloud_container::kubernetes::{ErrorKind, ProviderError};
+use qcloud_container::kubernetes::{ErrorKind, Exhausted, ProviderError};
 use qcloud_core::clock::Clock as _;
 use qcloud_core::testing::ManualClock;
-use qcloud_emulator::{Emulator, Task};
+use qcloud_emulator::{Emulator, Quota, Task};
 use serde_json::json;
 
 use crate::lab::{Fault, Lab, Process, ZONE};
@@ -146,6 +146,28 @@ async fn deletions_share_their_calls() {
     }
     assert_eq!(lab.count("TerminateDisks"), 1);
     assert!(lab.disks().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_kept_for_others_is_not_taken_by_many_at_once_either() {
+    let lab = Lab::with(Emulator::builder().quota(Quota::DisksPerInstance, 6)).await;
+    let ids = disks(&lab, 7).await;
+    // A data disk of the node's own.
+    lab.call("cbs", "AttachDisks", json!({"InstanceId": lab.nodes[0], "DiskIds": [ids[6]]})).await;
+    lab.clock.sleep(Duration::from_secs(5)).await;
+    let process = lab.process();
+    let results = join_all(ids[..6].iter().map(|id| attach(&process, id, &lab.nodes[0]))).await;
+    let full = ErrorKind::Exhausted(Exhausted::AttachLimit);
+    let kinds = results.iter().filter_map(|result| result.as_ref().err().map(ProviderError::kind));
+    assert_eq!(kinds.collect::<Vec<_>>(), [full; 3], "6 less 2 less 1 are 3");
+
+    // Where nobody can say how many there are, the cloud's own limit holds.
+    let process = lab.process();
+    process.plan("DescribeInstancesDiskNum", std::iter::repeat_n(Some(Fault::Code("UnauthorizedOperation")), 9));
+    let refused: Vec<&String> = ids.iter().zip(results).filter_map(|(id, result)| result.err().map(|_| id)).collect();
+    attach(&process, refused[0], &lab.nodes[0]).await.unwrap();
+    attach(&process, refused[1], &lab.nodes[0]).await.unwrap();
+    assert_eq!(attach(&process, refused[2], &lab.nodes[0]).await.unwrap_err().kind(), full);
 }
 
 #[tokio::test]

@@ -219,6 +219,48 @@ async fn row_9_what_was_deleted_by_hand_is_made_again_or_gone() {
 }
 
 #[tokio::test]
+async fn a_disk_whose_making_can_not_be_finished_is_not_given_up() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let missing = request("a").parameter("aspid", "asp-00000000");
+    assert_eq!(process.create(&missing).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert!(lab.disks().await.is_empty(), "a class that can't be served leaves no disk behind");
+
+    let policy = json!({"Policy": [{"DayOfWeek": [1], "Hour": [2]}]});
+    let policy = lab.call("cbs", "CreateAutoSnapshotPolicy", policy).await["AutoSnapshotPolicyId"].clone();
+    let wanted = request("a").parameter("aspid", policy.as_str().unwrap());
+    // Final for the call that is refused, and no end of the volume: its disk is there.
+    for refusal in ["InvalidAutoSnapshotPolicyId.NotFound", "UnauthorizedOperation", "LimitExceeded"] {
+        process.plan("BindAutoSnapshotPolicy", std::iter::repeat_n(code(refusal), 300));
+        let error = process.create(&wanted).await.unwrap_err();
+        assert_eq!(CsiCode::of(&error), CsiCode::Unavailable, "{error}");
+        assert!(error.message().contains(lab.disks().await[0]["DiskId"].as_str().unwrap()), "{error}");
+        process.plan("BindAutoSnapshotPolicy", []);
+    }
+    let volume = process.create(&wanted).await.unwrap();
+    assert_eq!(lab.disks().await.len(), 1);
+    let bound = lab.call("cbs", "DescribeDiskAssociatedAutoSnapshotPolicy", json!({"DiskId": volume.id})).await;
+    assert_eq!(bound["TotalCount"], 1);
+}
+
+#[tokio::test]
+async fn an_id_of_another_form_is_not_taken_for_absent() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    // A volume of several disks of Tencent's driver, and an id of another length.
+    for id in ["disk-1a2b3c4d,disk-99999999", "disk-1a2b3c4d5e"] {
+        assert_eq!(process.delete(id).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(process.detach(id, Some(&lab.nodes[0])).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(process.attach(id, &lab.nodes[0]).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+    let deleted = process.volumes.delete_snapshot("snap-1a2b3c4d5e").await;
+    assert_eq!(deleted.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    // What can't be meant as an id of a disk is certainly not there.
+    process.delete("pvc-7d1e").await.unwrap();
+    assert_eq!(process.attach("pvc-7d1e", &lab.nodes[0]).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
 async fn row_11_stock_and_quotas_are_told_apart() {
     let lab = Lab::with(Emulator::builder().sold_out_disk(ZONE, "CLOUD_PREMIUM").quota(Quota::DisksPerRegion, 4)).await;
     let process = lab.process();

@@ -34,7 +34,7 @@ async fn a_life_of_a_volume_costs_few_calls() {
     process.volumes.create(&request("a")).await.unwrap();
     cost(&[("DescribeDisks", 1)]);
     process.attach(&volume.id, &lab.nodes[0]).await.unwrap();
-    cost(&[("AttachDisks", 1), ("DescribeDisks", 2)]);
+    cost(&[("AttachDisks", 1), ("DescribeDisks", 2), ("DescribeInstancesDiskNum", 1)]);
     process.attach(&volume.id, &lab.nodes[0]).await.unwrap();
     cost(&[("DescribeDisks", 1)]);
     let expanded = process.insist(|| process.volumes.expand(&volume.id, SizeRange::at_least(30 * GIB))).await.unwrap();
@@ -156,7 +156,7 @@ async fn throughput_is_changed() {
 #[tokio::test]
 async fn quotas_and_limits_are_named() {
     let lab =
-        Lab::with(Emulator::builder().quota(Quota::DisksPerInstance, 1).quota(Quota::SnapshotsPerRegion, 0)).await;
+        Lab::with(Emulator::builder().quota(Quota::DisksPerInstance, 3).quota(Quota::SnapshotsPerRegion, 0)).await;
     let process = lab.process();
     let (first, second) = (process.volume("a").await, process.volume("b").await);
     process.attach(&first.id, &lab.nodes[0]).await.unwrap();
@@ -175,6 +175,21 @@ async fn a_zone_that_does_not_serve_the_topology_is_refused() {
     let error = lab.process().create(&elsewhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exhausted(Exhausted::Stock));
     assert_eq!(lab.count("CreateDisks"), 0);
+}
+
+#[tokio::test]
+async fn of_several_zones_one_that_serves_the_topology_is_chosen() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let zones = format!("100003,{OTHER_ZONE}");
+    let of = |name: &str, place: ZoneRequirement| request(name).zones(place).parameter("diskZones", &zones);
+    let there = process.create(&of("a", ZoneRequirement::one_of([OTHER_ZONE]))).await.unwrap();
+    assert_eq!(there.zone, OTHER_ZONE);
+    let rather = ZoneRequirement::new([ZONE, OTHER_ZONE], [OTHER_ZONE]);
+    assert_eq!(process.create(&of("b", rather)).await.unwrap().zone, OTHER_ZONE);
+    assert_eq!(process.create(&of("c", ZoneRequirement::default())).await.unwrap().zone, ZONE);
+    let elsewhere = process.create(&of("d", ZoneRequirement::one_of(["ap-guangzhou-6"]))).await.unwrap_err();
+    assert_eq!(elsewhere.kind(), ErrorKind::Exhausted(Exhausted::Stock));
 }
 
 #[tokio::test]

@@ -92,10 +92,10 @@ async fn the_endpoint_comes_from_the_program_or_the_environment() {
     assert_eq!(went(Made::new(&set), None).await, "http://127.0.0.1:8080/");
     assert_eq!(went(Made::new(&KEYS), None).await, "https://lamp.tencentcloudapi.com/");
     let internal = "https://lamp.internal.tencentcloudapi.com/";
+    let set_word = [KEYS[0], KEYS[1], ("TENCENTCLOUD_ENDPOINT", "internal")];
+    assert_eq!(went(Made::new(&set_word), None).await, internal);
     assert_eq!(went(Made::new(&set), Some(Endpoint::internal())).await, internal);
-    for (url, says) in
-        [("http://10.0.0.1", "plain http"), ("nonsense", "lacks `https://`"), ("https://u:p@x", "user name")]
-    {
+    for (url, says) in [("http://10.0.0.1", "plain http"), ("nonsense", "`internal`"), ("https://u:p@x", "user name")] {
         let error = load(Made::new(&[("TENCENTCLOUD_ENDPOINT", url)])).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().starts_with("TENCENTCLOUD_ENDPOINT: "), "{error}");

@@ -15,7 +15,7 @@ use crate::proto::{
 impl ControllerService {
     pub(super) async fn expand(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: ControllerExpandVolumeRequest,
     ) -> Result<ControllerExpandVolumeResponse, Status> {
         fields::required("volume_id", &request.volume_id)?;
@@ -35,7 +35,7 @@ impl ControllerService {
 
     pub(super) async fn modify(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: ControllerModifyVolumeRequest,
     ) -> Result<ControllerModifyVolumeResponse, Status> {
         fields::required("volume_id", &request.volume_id)?;

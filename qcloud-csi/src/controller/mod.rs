@@ -2,7 +2,7 @@
 //!
 //! An operation that takes time is waited for until shortly before the caller's deadline. If it is not done by then, the
 //! answer is `ABORTED`, by which the sidecars know that it goes on, and ask again. One operation at a time is done on a
-//! volume; a second one is `ABORTED` at once.
+//! volume; a second one is `ABORTED` at once. A caller that leaves ends the waiting, not a call to the cloud.
 
 mod capacity;
 mod changes;
@@ -19,6 +19,7 @@ use qcloud_container::kubernetes::volumes::{Volume, Volumes};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use qcloud_core::clock::{Clock, SystemClock};
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 use crate::deadline::Deadline;
 use crate::driver::Driver;
@@ -87,12 +88,31 @@ impl ControllerService {
         self
     }
 
+    /// Carries an operation through, whether or not its caller stays to hear of it: one that is dropped in the middle of
+    /// a call to the cloud would free the volume while that call may still take effect.
+    async fn carry_through<M, T, F>(
+        &self,
+        request: Request<M>,
+        work: impl FnOnce(Self, Deadline, M) -> F,
+    ) -> Result<Response<T>, Status>
+    where
+        M: fmt::Debug,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Status>> + Send + 'static,
+    {
+        let (deadline, _caller) = Deadline::of(&request);
+        let task = tokio::spawn(work(self.clone(), deadline.clone(), read(request)).in_current_span());
+        match deadline.answer(task).await {
+            Some(Ok(result)) => result.map(Response::new),
+            Some(Err(error)) => Err(Status::internal(format!("the operation broke down: {error}"))),
+            None => Err(Status::aborted("the cloud takes long to answer; the operation goes on")),
+        }
+    }
+
     /// Repeats an operation for as long as it is under way, and waits for the volume between.
-    ///
-    /// The cloud is never cut off in the middle of a call: only the waiting has an end.
     async fn finish<T, F>(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         volume: Option<&str>,
         operation: impl Fn() -> F + Send + Sync,
     ) -> Result<T, Status>
@@ -124,7 +144,7 @@ impl ControllerService {
     }
 
     /// A volume on which nothing is under way.
-    async fn settled(&self, deadline: Deadline, volume: Volume) -> Result<Volume, Status> {
+    async fn settled(&self, deadline: &Deadline, volume: Volume) -> Result<Volume, Status> {
         if volume.is_settled() {
             return Ok(volume);
         }
@@ -143,11 +163,10 @@ fn pause(error: &ProviderError) -> Duration {
 }
 
 /// Logs a request, without its secrets, and takes it apart.
-fn read<T: fmt::Debug>(request: Request<T>) -> (Deadline, T) {
-    let deadline = Deadline::of(&request);
+fn read<T: fmt::Debug>(request: Request<T>) -> T {
     let message = request.into_inner();
     tracing::debug!(request = ?message, "asked");
-    (deadline, message)
+    message
 }
 
 #[tonic::async_trait]
@@ -156,39 +175,35 @@ impl Controller for ControllerService {
         &self,
         request: Request<CreateVolumeRequest>,
     ) -> Result<Response<CreateVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.create(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.create(&deadline, request).await).await
     }
 
     async fn delete_volume(
         &self,
         request: Request<DeleteVolumeRequest>,
     ) -> Result<Response<DeleteVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.delete(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.delete(&deadline, request).await).await
     }
 
     async fn controller_publish_volume(
         &self,
         request: Request<ControllerPublishVolumeRequest>,
     ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.publish(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.publish(&deadline, request).await).await
     }
 
     async fn controller_unpublish_volume(
         &self,
         request: Request<ControllerUnpublishVolumeRequest>,
     ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.unpublish(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.unpublish(&deadline, request).await).await
     }
 
     async fn validate_volume_capabilities(
         &self,
         request: Request<ValidateVolumeCapabilitiesRequest>,
     ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.validate(request).await.map(Response::new)
     }
 
@@ -196,7 +211,7 @@ impl Controller for ControllerService {
         &self,
         request: Request<ListVolumesRequest>,
     ) -> Result<Response<ListVolumesResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.volume_page(request).await.map(Response::new)
     }
 
@@ -204,7 +219,7 @@ impl Controller for ControllerService {
         &self,
         request: Request<GetCapacityRequest>,
     ) -> Result<Response<GetCapacityResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.capacity(request).await.map(Response::new)
     }
 
@@ -221,23 +236,23 @@ impl Controller for ControllerService {
         &self,
         request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.take_snapshot(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.take_snapshot(&deadline, request).await)
+            .await
     }
 
     async fn delete_snapshot(
         &self,
         request: Request<DeleteSnapshotRequest>,
     ) -> Result<Response<DeleteSnapshotResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.drop_snapshot(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.drop_snapshot(&deadline, request).await)
+            .await
     }
 
     async fn list_snapshots(
         &self,
         request: Request<ListSnapshotsRequest>,
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.snapshot_page(request).await.map(Response::new)
     }
 
@@ -245,7 +260,7 @@ impl Controller for ControllerService {
         &self,
         request: Request<GetSnapshotRequest>,
     ) -> Result<Response<GetSnapshotResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.snapshot(request).await.map(Response::new)
     }
 
@@ -253,15 +268,14 @@ impl Controller for ControllerService {
         &self,
         request: Request<ControllerExpandVolumeRequest>,
     ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.expand(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.expand(&deadline, request).await).await
     }
 
     async fn controller_get_volume(
         &self,
         request: Request<ControllerGetVolumeRequest>,
     ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
-        let (_, request) = read(request);
+        let request = read(request);
         self.volume(request).await.map(Response::new)
     }
 
@@ -269,7 +283,6 @@ impl Controller for ControllerService {
         &self,
         request: Request<ControllerModifyVolumeRequest>,
     ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
-        let (deadline, request) = read(request);
-        self.modify(deadline, request).await.map(Response::new)
+        self.carry_through(request, async move |this, deadline, request| this.modify(&deadline, request).await).await
     }
 }

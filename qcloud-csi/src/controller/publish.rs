@@ -17,7 +17,7 @@ use crate::proto::{
 impl ControllerService {
     pub(super) async fn publish(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: ControllerPublishVolumeRequest,
     ) -> Result<ControllerPublishVolumeResponse, Status> {
         fields::required("volume_id", &request.volume_id)?;
@@ -34,7 +34,7 @@ impl ControllerService {
 
     pub(super) async fn unpublish(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: ControllerUnpublishVolumeRequest,
     ) -> Result<ControllerUnpublishVolumeResponse, Status> {
         fields::required("volume_id", &request.volume_id)?;

@@ -48,7 +48,7 @@ fn check(parameters: &BTreeMap<String, String>) -> Result<(), Status> {
 impl ControllerService {
     pub(super) async fn take_snapshot(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: CreateSnapshotRequest,
     ) -> Result<CreateSnapshotResponse, Status> {
         fields::required("name", &request.name)?;
@@ -64,7 +64,7 @@ impl ControllerService {
 
     pub(super) async fn drop_snapshot(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: DeleteSnapshotRequest,
     ) -> Result<DeleteSnapshotResponse, Status> {
         fields::required("snapshot_id", &request.snapshot_id)?;

@@ -78,7 +78,7 @@ fn snapshot_of(source: Option<VolumeContentSource>) -> Result<Option<String>, St
 impl ControllerService {
     pub(super) async fn create(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: CreateVolumeRequest,
     ) -> Result<CreateVolumeResponse, Status> {
         fields::required("name", &request.name)?;
@@ -107,7 +107,7 @@ impl ControllerService {
 
     pub(super) async fn delete(
         &self,
-        deadline: Deadline,
+        deadline: &Deadline,
         request: DeleteVolumeRequest,
     ) -> Result<DeleteVolumeResponse, Status> {
         fields::required("volume_id", &request.volume_id)?;

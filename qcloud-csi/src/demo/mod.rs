@@ -60,7 +60,11 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let volumes: Arc<dyn Volumes> = Arc::new(CbsVolumes::new(&cloud.config, identity).with_zones([&cloud.zone]));
     let disks = FakeDisks::default();
     let attached = Arc::new(CloudAttachments::new(Arc::clone(&volumes), &cloud.node));
-    let machine = FakeHost::new(disks.clone()).with_attachments(attached);
+    let mut machine = FakeHost::new(disks.clone()).with_attachments(attached);
+    if !arguments.demo {
+        // Whoever tries the driver out looks whether it makes and removes what it has to.
+        machine = machine.with_tangible_paths();
+    }
     let node = NodeIdentity { id: cloud.node.clone(), zone: cloud.zone.clone(), max_volumes: arguments.max_volumes };
 
     let services =

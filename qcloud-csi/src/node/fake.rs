@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,8 @@ struct Disk {
 struct FakeFilesystem {
     kind: Filesystem,
     size: u64,
+    /// Whether its journal is to be replayed.
+    dirty: bool,
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
@@ -44,6 +47,13 @@ impl FakeDisks {
     /// Puts something on a disk that is neither ext4 nor xfs.
     pub fn put_other(&self, serial: &str, what: impl Into<String>) {
         self.lock().entry(serial.to_owned()).or_default().other = Some(what.into());
+    }
+
+    /// Leaves the filesystem of a disk as the loss of its node does: with a journal to be replayed.
+    pub fn set_dirty(&self, serial: &str) {
+        if let Some(filesystem) = self.lock().get_mut(serial).and_then(|disk| disk.filesystem.as_mut()) {
+            filesystem.dirty = true;
+        }
     }
 
     /// Puts on a disk what is on another one, as making it from a snapshot does.
@@ -122,6 +132,8 @@ pub enum Moment {
 pub struct FakeHost {
     disks: FakeDisks,
     attachments: Option<Arc<dyn Attachments>>,
+    /// Whether paths are made on this machine, too.
+    tangible: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -165,13 +177,21 @@ impl FakeHost {
     /// A machine without disks. [`attach`](Self::attach) gives it some.
     #[must_use]
     pub fn new(disks: FakeDisks) -> Self {
-        Self { disks, attachments: None, state: Arc::default() }
+        Self { disks, attachments: None, tangible: false, state: Arc::default() }
     }
 
     /// Has exactly those disks at each moment that someone else says it has.
     #[must_use]
     pub fn with_attachments(mut self, attachments: Arc<dyn Attachments>) -> Self {
         self.attachments = Some(attachments);
+        self
+    }
+
+    /// Makes its directories and files on this machine as well, where others look for them, and removes those again. What
+    /// is mounted is still made up.
+    #[must_use]
+    pub fn with_tangible_paths(mut self) -> Self {
+        self.tangible = true;
         self
     }
 
@@ -304,6 +324,12 @@ impl FakeHost {
         }
     }
 
+    /// Does something to a path of this machine, where paths are tangible.
+    fn touch(&self, path: &Path, action: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+        let done = if self.tangible { action(path) } else { Ok(()) };
+        done.map_err(|error| HostError::io(format!("make or remove {}", path.display()), error))
+    }
+
     /// Changes something, unless it is this call's turn to fail, and notes it.
     fn change(
         &self,
@@ -326,6 +352,18 @@ fn next(state: &mut State) -> Option<Moment> {
     let call = state.calls;
     state.calls += 1;
     state.fault.take_if(|(at, _)| *at == call).map(|(_, moment)| moment)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// What someone else has removed is removed.
+fn or_gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn made_to_fail(what: &str) -> HostError {
@@ -454,9 +492,16 @@ impl Host for FakeHost {
             if content_of(Some(disk)) != Content::Blank {
                 return Err(HostError::Refused(format!("{} is not blank", device.serial)));
             }
-            disk.filesystem = Some(FakeFilesystem { kind: filesystem, size, files: BTreeMap::new() });
+            disk.filesystem = Some(FakeFilesystem { kind: filesystem, size, dirty: false, files: BTreeMap::new() });
             Ok(())
         })
+    }
+
+    async fn needs_recovery(&self, device: &Device, filesystem: Filesystem) -> Result<bool> {
+        let disks = self.disks.lock().clone();
+        let on = disks.get(&device.serial).and_then(|disk| disk.filesystem.as_ref());
+        let dirty = on.is_some_and(|on| on.dirty && filesystem == Filesystem::Ext4);
+        self.look("look at a filesystem", |_| Ok(dirty))
     }
 
     async fn check(&self, device: &Device, _filesystem: Filesystem) -> Result<()> {
@@ -505,12 +550,17 @@ impl Host for FakeHost {
     ) -> Result<()> {
         self.change(format!("mount {} at {}", device.serial, target.display()), |state, disks| {
             let locked = device_of(state, device)?.read_only;
-            let is = disks.get(&device.serial).and_then(|disk| disk.filesystem.as_ref()).map(|is| is.kind);
-            if is != Some(filesystem) || state.paths.get(target) != Some(&PathKind::Directory) {
+            let is = disks.get_mut(&device.serial).and_then(|disk| disk.filesystem.as_mut());
+            let is = is.filter(|is| is.kind == filesystem);
+            if is.is_none() || state.paths.get(target) != Some(&PathKind::Directory) {
                 return Err(HostError::io(format!("mount {}", device.serial), io::ErrorKind::InvalidInput));
             }
             if locked && !options.read_only {
                 return Err(HostError::io(format!("mount {}", device.serial), io::ErrorKind::ReadOnlyFilesystem));
+            }
+            let replayed = !options.options.iter().any(|option| option == "noload" || option == "norecovery");
+            if let Some(is) = is.filter(|_| replayed) {
+                is.dirty = false;
             }
             state.mounts.push(FakeMount {
                 target: target.to_owned(),
@@ -584,11 +634,20 @@ impl Host for FakeHost {
     }
 
     async fn create_directory(&self, path: &Path) -> Result<()> {
-        self.change(format!("make {}", path.display()), |state, _| make(state, path, PathKind::Directory))
+        self.change(format!("make {}", path.display()), |state, _| {
+            make(state, path, PathKind::Directory)?;
+            self.touch(path, make_directory)
+        })
     }
 
     async fn create_file(&self, path: &Path) -> Result<()> {
-        self.change(format!("make {}", path.display()), |state, _| make(state, path, PathKind::File))
+        self.change(format!("make {}", path.display()), |state, _| {
+            make(state, path, PathKind::File)?;
+            self.touch(path, |path| {
+                path.parent().map_or(Ok(()), make_directory)?;
+                fs::OpenOptions::new().append(true).create(true).open(path).map(drop)
+            })
+        })
     }
 
     async fn remove(&self, path: &Path) -> Result<()> {
@@ -596,8 +655,11 @@ impl Host for FakeHost {
             if state.mounts.iter().any(|mount| mount.target == path) {
                 return Err(HostError::Refused(format!("{} is mounted", path.display())));
             }
-            state.paths.remove(path);
-            Ok(())
+            match state.paths.remove(path) {
+                Some(PathKind::Directory) => self.touch(path, |path| or_gone(fs::remove_dir(path))),
+                Some(PathKind::File) => self.touch(path, |path| or_gone(fs::remove_file(path))),
+                None => Ok(()),
+            }
         })
     }
 }

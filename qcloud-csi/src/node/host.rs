@@ -42,6 +42,10 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// [`HostError::Refused`] when the device is not blank.
     async fn format(&self, device: &Device, filesystem: Filesystem, options: &[String]) -> Result<()>;
 
+    /// Whether the journal of a filesystem that is not mounted holds what is still to be written to its place. Of XFS nobody
+    /// knows before it is mounted: no.
+    async fn needs_recovery(&self, device: &Device, filesystem: Filesystem) -> Result<bool>;
+
     /// Repairs what can be repaired without a human on a filesystem that is not mounted.
     async fn check(&self, device: &Device, filesystem: Filesystem) -> Result<()>;
 

@@ -9,15 +9,16 @@
 //! | stage | waits for the device with the volume's serial number, formats it when it is blank, repairs, mounts and grows its filesystem |
 //! | publish | shows the staged filesystem, or the device itself, at the target |
 //! | unpublish | takes that away, and removes the target |
-//! | unstage | unmounts the filesystem |
+//! | unstage | unmounts the filesystem, or takes away the raw device that Tencent's driver has staged |
 //! | expand | grows the filesystem to the size of the device |
 //!
 //! # What it never does
-//! - Format a device on which anything is. A filesystem is made on a blank device only, and never another than is there.
+//! - Format a device on which it sees anything. A filesystem is made only where `blkid` knows no signature and the first
+//!   4 KiB are zero, and never another than is there. Data without a signature that begins further on is not seen.
 //! - Mount, grow or show a device whose serial number is not the volume's.
 //! - Take away what is mounted from another volume, or delete a file.
 //! - Mount a volume writable that is to be read only, at any moment. A filesystem that several nodes may read at a time is
-//!   mounted without replaying its journal, which would write to it.
+//!   mounted without replaying its journal, which would write to it; an ext4 that needs its journal is not mounted so.
 
 mod expand;
 pub mod fake;

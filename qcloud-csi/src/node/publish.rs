@@ -17,13 +17,14 @@ use tonic::Status;
 use super::host::{Device, Mount, Source};
 use super::request::{Kind, Mounting, Wish};
 use super::service::{Work, filesystem_of, of_another, status};
+use super::stage::shown_by_tencents_driver;
 
 impl Work {
     /// Shows a volume at a target.
     pub(super) async fn publish(&self, volume: &str, staging: &Path, target: &Path, wish: &Wish) -> Result<(), Status> {
         let device = self.here(volume).await?;
         match &wish.kind {
-            Kind::Device => self.publish_device(&device, target, wish).await,
+            Kind::Device => self.publish_device(&device, staging, target, wish).await,
             Kind::Filesystem(mounting) => self.publish_filesystem(&device, staging, target, mounting, wish).await,
         }
     }
@@ -66,7 +67,7 @@ impl Work {
         self.host.bind(staging, target, wish.read_only).await.map_err(status)
     }
 
-    async fn publish_device(&self, device: &Device, target: &Path, wish: &Wish) -> Result<(), Status> {
+    async fn publish_device(&self, device: &Device, staging: &Path, target: &Path, wish: &Wish) -> Result<(), Status> {
         let locked = self.host.is_read_only(device).await.map_err(status)?;
         if let Some(there) = self.usable_mount_at(target).await? {
             return match there.source {
@@ -77,7 +78,8 @@ impl Work {
                 _ => Err(of_another(&there, device)),
             };
         }
-        let others = self.publications(device, &[target]).await?;
+        let staged = shown_by_tencents_driver(&device.serial, staging);
+        let others = self.publications(device, &[target, staged.as_deref().unwrap_or(target)]).await?;
         if let Some(mounted) = others.iter().find(|other| matches!(other.source, Source::Filesystem { .. })) {
             return Err(Status::failed_precondition(format!(
                 "the filesystem of {} is mounted at {}",

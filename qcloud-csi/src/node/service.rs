@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Request, Response, Status};
 use tracing::Instrument;
 
@@ -13,7 +13,7 @@ use super::metadata::NodeIdentity;
 use super::request::{Wish, path, same_serial};
 use crate::driver::Driver;
 use crate::fields;
-use crate::operations::Operations;
+use crate::operations::{Operation, Operations};
 use crate::proto::node_server::Node;
 use crate::proto::node_service_capability::{Rpc, Type, rpc};
 use crate::proto::{
@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const RESCAN: Duration = Duration::from_secs(5);
 /// After how long nobody waits for it any more. The caller comes back.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a look at a volume may take.
+const GLANCE: Duration = Duration::from_secs(10);
 /// The most mounts over one another that are taken away.
 const LAYERS: usize = 32;
 
@@ -39,6 +41,8 @@ const LAYERS: usize = 32;
 pub struct NodeService {
     work: Work,
     operations: Operations,
+    /// Looks at volumes, which are no operations: they neither wait for those nor keep them waiting.
+    looks: Operations,
     node: NodeIdentity,
     zone_key: String,
 }
@@ -47,7 +51,8 @@ impl NodeService {
     /// The service of a node, on this machine.
     #[must_use]
     pub fn new(driver: &Driver, node: NodeIdentity, host: Arc<dyn Host>) -> Self {
-        Self { work: Work { host }, operations: Operations::default(), node, zone_key: driver.zone_key() }
+        let (operations, looks) = (Operations::default(), Operations::default());
+        Self { work: Work { host }, operations, looks, node, zone_key: driver.zone_key() }
     }
 
     /// Carries an operation on a volume through, whether or not its caller stays to hear of it. One that is cut short
@@ -57,17 +62,23 @@ impl NodeService {
         T: Send + 'static,
         F: Future<Output = Result<T, Status>> + Send + 'static,
     {
-        let operation = self.operations.begin("volume", volume)?;
-        let work = work(self.work.clone());
-        let task = async move {
-            let result = work.await;
-            drop(operation);
-            result
-        };
-        match tokio::spawn(task.in_current_span()).await {
-            Ok(result) => result,
-            Err(error) => Err(Status::internal(format!("the operation broke down: {error}"))),
-        }
+        detached(self.operations.begin("volume", volume)?, work(self.work.clone())).await
+    }
+}
+
+/// Does some work in the place of an operation, which is freed when the work is done.
+async fn detached<T: Send + 'static>(
+    operation: Operation,
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    let task = async move {
+        let result = work.await;
+        drop(operation);
+        result
+    };
+    match tokio::spawn(task.in_current_span()).await {
+        Ok(result) => result,
+        Err(error) => Err(Status::internal(format!("the operation broke down: {error}"))),
     }
 }
 
@@ -101,7 +112,7 @@ impl Node for NodeService {
         fields::required("volume_id", &request.volume_id)?;
         let staging = path("staging_target_path", &request.staging_target_path)?;
         let volume = request.volume_id.clone();
-        self.carry_through(&request.volume_id, |work| async move { work.take_away(&volume, &staging).await }).await?;
+        self.carry_through(&request.volume_id, |work| async move { work.unstage(&volume, &staging).await }).await?;
         Ok(Response::new(NodeUnstageVolumeResponse {}))
     }
 
@@ -147,8 +158,16 @@ impl Node for NodeService {
         let request = request.into_inner();
         fields::required("volume_id", &request.volume_id)?;
         fields::path("volume_path", &request.volume_path)?;
-        // It only looks, so it neither waits for others nor keeps them waiting.
-        self.work.stats(&request.volume_id, Path::new(&request.volume_path)).await.map(Response::new)
+        let look = self.looks.begin("volume", &request.volume_id)?;
+        let (work, id) = (self.work.clone(), request.volume_id.clone());
+        let stats = detached(look, async move { work.stats(&id, Path::new(&request.volume_path)).await });
+        // A disk that does not answer holds up who looks at it, for ever in the worst case. One is enough.
+        match timeout(GLANCE, stats).await {
+            Ok(stats) => stats.map(Response::new),
+            Err(_) => {
+                Err(Status::unavailable(format!("{} does not answer within {} s", request.volume_id, GLANCE.as_secs())))
+            }
+        }
     }
 
     async fn node_expand_volume(

@@ -1,6 +1,6 @@
 //! Staging: from a device that has just been attached to a filesystem that can be published.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use tonic::Status;
 
@@ -31,6 +31,15 @@ impl Work {
         }
     }
 
+    /// Takes a volume away from where it is staged.
+    pub(super) async fn unstage(&self, volume: &str, staging: &Path) -> Result<(), Status> {
+        self.take_away(volume, staging).await?;
+        // Only now is it certain that the path below is not one within the volume.
+        let Some(shown) = shown_by_tencents_driver(volume, staging) else { return Ok(()) };
+        self.take_away(volume, &shown).await?;
+        self.host.remove(&shown).await.map_err(status)
+    }
+
     async fn mount(
         &self,
         device: &Device,
@@ -52,6 +61,13 @@ impl Work {
             self.host.set_read_only(device, false).await.map_err(status)?;
         }
         let filesystem = self.filesystem(device, mounting, wish.read_only).await?;
+        if without_journal(wish) && self.host.needs_recovery(device, filesystem).await.map_err(status)? {
+            return Err(Status::failed_precondition(format!(
+                "{} was not unmounted in order, and its journal can't be replayed while several nodes may read it; use it \
+                 for writing once",
+                device.serial
+            )));
+        }
         self.host.create_directory(staging).await.map_err(status)?;
         if !wish.read_only && of_device().next().is_none() {
             self.host.check(device, filesystem).await.map_err(status)?;
@@ -83,6 +99,17 @@ impl Work {
             Content::Other(what) => Err(refused(format!("holds {what}, which is neither mounted nor overwritten"))),
         }
     }
+}
+
+/// Where Tencent's driver shows a raw device that it has staged. Pods that were started under it use it from there.
+pub(super) fn shown_by_tencents_driver(volume: &str, staging: &Path) -> Option<PathBuf> {
+    let mut parts = Path::new(volume).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)).then(|| staging.join(volume))
+}
+
+/// Replaying a journal writes, also when it is mounted read-only; nobody may while other nodes read.
+fn without_journal(wish: &Wish) -> bool {
+    wish.read_only && wish.shared
 }
 
 /// The filesystem that is staged, if it is as it should be.
@@ -117,8 +144,7 @@ fn options(filesystem: Filesystem, mounting: &Mounting, wish: &Wish) -> MountOpt
     if filesystem == Filesystem::Xfs {
         add("nouuid");
     }
-    // Replaying a journal writes, also when it is mounted read-only; nobody may while other nodes read.
-    if wish.read_only && wish.shared {
+    if without_journal(wish) {
         add(match filesystem {
             Filesystem::Ext4 => "noload",
             Filesystem::Xfs => "norecovery",

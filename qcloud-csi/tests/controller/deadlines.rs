@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use qcloud_csi::proto::controller_server::Controller;
-use qcloud_csi::proto::{CapacityRange, ControllerExpandVolumeRequest, ControllerUnpublishVolumeRequest};
+use qcloud_csi::proto::{
+    CapacityRange, ControllerExpandVolumeRequest, ControllerModifyVolumeRequest, ControllerUnpublishVolumeRequest,
+};
 use tokio::time::Instant;
 use tonic::{Code, Request};
 
@@ -104,4 +106,25 @@ async fn a_caller_without_a_deadline_is_answered_all_the_same() {
     let status = controller.controller_publish_volume(Request::new(publish(&id))).await.unwrap_err();
     assert_eq!(status.code(), Code::Aborted);
     assert!(started.elapsed() <= Duration::from_secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cloud_that_takes_long_to_answer_is_not_cut_off() {
+    let (controller, switch) = slow();
+    let volume_id = volume(&controller, "slow").await;
+    let modify = || {
+        let volume_id = volume_id.clone();
+        within(ControllerModifyVolumeRequest { volume_id, ..ControllerModifyVolumeRequest::default() })
+    };
+    let started = Instant::now();
+    assert_eq!(controller.controller_modify_volume(modify()).await.unwrap_err().code(), Code::Aborted);
+    let waited = started.elapsed();
+    assert!(waited > PATIENCE / 2 && waited < PATIENCE, "the answer has to come before the caller leaves: {waited:?}");
+    // It goes on, and nothing else is done on the volume until it has its answer.
+    let started = Instant::now();
+    assert_eq!(controller.controller_modify_volume(modify()).await.unwrap_err().code(), Code::Aborted);
+    assert!(started.elapsed().is_zero());
+    switch.send_replace(true);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    controller.controller_modify_volume(modify()).await.unwrap();
 }

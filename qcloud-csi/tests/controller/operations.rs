@@ -1,5 +1,7 @@
 //! Operations on the same volume at the same time.
 
+use std::time::Duration;
+
 use qcloud_csi::proto::controller_server::Controller;
 use qcloud_csi::proto::{
     CapacityRange, ControllerExpandVolumeRequest, ControllerGetVolumeRequest, ControllerModifyVolumeRequest,
@@ -10,6 +12,9 @@ use tonic::{Code, Request};
 
 use crate::volumes::{NODE, publish, slow, volume};
 
+/// After which whatever can go on has gone on.
+const MOMENT: Duration = Duration::from_millis(1);
+
 #[tokio::test(start_paused = true)]
 async fn a_second_operation_on_a_volume_is_aborted_at_once() {
     let (controller, switch) = slow();
@@ -19,7 +24,7 @@ async fn a_second_operation_on_a_volume_is_aborted_at_once() {
         let (controller, id) = (controller.clone(), id.clone());
         async move { controller.controller_publish_volume(Request::new(publish(&id))).await }
     });
-    tokio::task::yield_now().await;
+    tokio::time::sleep(MOMENT).await;
 
     let started = Instant::now();
     let unpublish = ControllerUnpublishVolumeRequest {
@@ -63,9 +68,28 @@ async fn a_caller_that_leaves_frees_the_volume() {
         let (controller, id) = (controller.clone(), id.clone());
         async move { controller.controller_publish_volume(Request::new(publish(&id))).await }
     });
-    tokio::task::yield_now().await;
+    tokio::time::sleep(MOMENT).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     switch.send_replace(true);
     controller.controller_publish_volume(Request::new(publish(&id))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_to_the_cloud_is_carried_through_when_its_caller_leaves() {
+    let (controller, switch) = slow();
+    let id = volume(&controller, "left").await;
+    let first = tokio::spawn({
+        let (controller, volume_id) = (controller.clone(), id.clone());
+        let modify = ControllerModifyVolumeRequest { volume_id, ..ControllerModifyVolumeRequest::default() };
+        async move { controller.controller_modify_volume(Request::new(modify)).await }
+    });
+    tokio::time::sleep(MOMENT).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let delete = || Request::new(DeleteVolumeRequest { volume_id: id.clone(), ..DeleteVolumeRequest::default() });
+    assert_eq!(controller.delete_volume(delete()).await.unwrap_err().code(), Code::Aborted);
+    switch.send_replace(true);
+    tokio::time::sleep(MOMENT).await;
+    controller.delete_volume(delete()).await.unwrap();
 }

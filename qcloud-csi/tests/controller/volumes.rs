@@ -20,7 +20,7 @@ use tonic::Request;
 
 pub(crate) const NODE: &str = "node-1";
 
-/// Volumes whose work ends when the switch is on.
+/// Volumes whose work ends when the switch is on, and which can't be modified before.
 pub(crate) struct Slow {
     volumes: InMemoryVolumes,
     ends: watch::Receiver<bool>,
@@ -98,6 +98,7 @@ impl Volumes for Slow {
     }
 
     async fn modify(&self, id: &str, parameters: &BTreeMap<String, String>) -> Result<Volume> {
+        self.ends.clone().wait_for(|ends| *ends).await.expect("the switch is gone");
         self.volumes.modify(id, parameters).await
     }
 

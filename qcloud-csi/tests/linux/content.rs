@@ -42,6 +42,20 @@ async fn a_blank_disk_gets_an_ext4_once() {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_to_be_replayed_is_seen() {
+    let machine = machine!();
+    let host = machine.host().await;
+    let device = host.find(SERIAL).await.unwrap().unwrap();
+    host.format(&device, Filesystem::Ext4, &["-O".to_owned(), "^metadata_csum".to_owned()]).await.unwrap();
+    assert!(!host.needs_recovery(&device, Filesystem::Ext4).await.unwrap());
+    let path = machine.device.to_str().unwrap();
+    run("debugfs", &["-w", "-R", "feature needs_recovery", path]);
+    assert!(host.needs_recovery(&device, Filesystem::Ext4).await.unwrap());
+    host.check(&device, Filesystem::Ext4).await.unwrap();
+    assert!(!host.needs_recovery(&device, Filesystem::Ext4).await.unwrap());
+}
+
+#[tokio::test]
 async fn other_filesystems_are_kept() {
     let machine = machine!();
     run("mkfs.ext4", &["-q", "-t", "ext2", machine.device.to_str().unwrap()]);

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use qcloud_csi::node::Host;
 use qcloud_csi::node::host::HostError;
 use qcloud_csi::node::linux::LinuxHost;
 
 use crate::machine;
-use crate::machine::{Folder, SERIAL, SIZE};
+use crate::machine::{Folder, SERIAL, SIZE, run};
 
 #[tokio::test]
 async fn the_kernel_knows_the_serial_number() {
@@ -40,6 +41,26 @@ async fn a_link_is_followed_only_where_the_kernel_has_no_serial_number() {
     let device = host.find("disk-99999999").await.unwrap().unwrap();
     assert_eq!(device.serial, "disk-99999999");
     assert_eq!(host.find(SERIAL).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_keeps_no_other_from_being_found() {
+    let machine = machine!();
+    let folder = &machine.folder.0;
+    let name = machine.device.file_name().unwrap();
+    let links = folder.join("dev/disk/by-id");
+    fs::create_dir_all(&links).unwrap();
+    symlink(&machine.device, folder.join("dev").join(name)).unwrap();
+    symlink(&machine.device, links.join(format!("virtio-{SERIAL}"))).unwrap();
+    // Whoever reads a pipe that nobody writes to waits for ever.
+    let hung = folder.join("sys/block/hung/serial");
+    fs::create_dir_all(hung.parent().unwrap()).unwrap();
+    run("mkfifo", &[hung.to_str().unwrap()]);
+    let host = machine.host().await.with_devices(folder.join("sys"), folder.join("dev"));
+    let found = tokio::time::timeout(Duration::from_secs(5), host.find(SERIAL)).await;
+    // Opened for both, it has a writer for a moment, and whoever waits comes to the end.
+    drop(fs::OpenOptions::new().read(true).write(true).open(&hung).unwrap());
+    assert_eq!(found.expect("it waits for another disk").unwrap().unwrap().path, folder.join("dev").join(name));
 }
 
 #[tokio::test]

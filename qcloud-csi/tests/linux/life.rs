@@ -231,6 +231,28 @@ async fn a_raw_device_lives_its_whole_life() {
 }
 
 #[tokio::test]
+async fn what_tencents_driver_has_staged_is_taken_away_and_no_file_of_a_volume() {
+    let machine = machine!();
+    let service = service(machine.host().await);
+    let shown = machine.path("staging").join(SERIAL);
+    fs::create_dir(machine.path("staging")).unwrap();
+    fs::write(&shown, "").unwrap();
+    run("mount", &["--bind", &text(&machine.device), &text(&shown)]);
+    for _ in 0..2 {
+        unstage(&service, &machine).await.unwrap();
+    }
+    assert!(machine.mounted().is_empty() && !shown.exists());
+
+    // A file of the same name on the volume is somebody's.
+    stage(&service, &machine, mount(Mode::SingleNodeWriter, "ext4")).await.unwrap();
+    fs::write(&shown, "").unwrap();
+    unstage(&service, &machine).await.unwrap();
+    stage(&service, &machine, mount(Mode::SingleNodeWriter, "ext4")).await.unwrap();
+    assert!(shown.exists());
+    unstage(&service, &machine).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_a_crash_left_in_the_scratch_place_is_taken_away() {
     let machine = machine!();
     let host = machine.host().await;

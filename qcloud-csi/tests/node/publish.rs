@@ -4,10 +4,12 @@ use std::path::Path;
 
 use qcloud_csi::node::Host;
 use qcloud_csi::node::host::Health;
+use qcloud_csi::proto::NodeUnpublishVolumeRequest;
+use qcloud_csi::proto::node_server::Node;
 use qcloud_csi::proto::volume_capability::access_mode::Mode;
-use tonic::Code;
+use tonic::{Code, Request};
 
-use crate::lab::{DISK, Lab, block, code, mount, mount_as, publish, staging, target, text};
+use crate::lab::{DISK, Lab, block, code, mount, mount_as, publish, stage, staging, target, text};
 
 const SEVERAL_TARGETS: [Mode; 2] = [Mode::SingleNodeMultiWriter, Mode::MultiNodeReaderOnly];
 const ONE_TARGET: [Mode; 3] = [Mode::SingleNodeWriter, Mode::SingleNodeSingleWriter, Mode::SingleNodeReaderOnly];
@@ -248,4 +250,25 @@ async fn a_reader_gets_no_writable_mount_at_any_moment() {
     let bind = format!("bind {} to {} read-only", staging().display(), target(2).display());
     assert_eq!(lab.host.take_log(), [format!("make {}", target(2).display()), bind]);
     assert!(lab.host.mount_at(Path::new(&text(&target(2)))).await.unwrap().unwrap().read_only);
+}
+
+#[tokio::test]
+async fn a_machine_in_memory_may_make_its_paths_where_others_look_for_them() {
+    let folder = std::env::temp_dir().join(format!("qcloud-csi-node-{}", std::process::id()));
+    let (staging, target) = (folder.join("staging"), folder.join("pod/mount"));
+    let mut lab = Lab::new();
+    lab.host = lab.host.with_tangible_paths();
+    lab.restart();
+    let mut request = stage(mount(Mode::SingleNodeWriter));
+    request.staging_target_path = text(&staging);
+    lab.stage_as(request).await.unwrap();
+    let mut request = publish(mount(Mode::SingleNodeWriter), 1, false);
+    (request.staging_target_path, request.target_path) = (text(&staging), text(&target));
+    lab.publish_as(request).await.unwrap();
+    assert!(target.is_dir());
+    let request = NodeUnpublishVolumeRequest { volume_id: DISK.to_owned(), target_path: text(&target) };
+    lab.service().node_unpublish_volume(Request::new(request)).await.unwrap();
+    let (gone, above) = (!target.exists(), folder.join("pod").is_dir());
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(gone && above, "the target is removed, and nothing else");
 }

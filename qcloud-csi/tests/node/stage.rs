@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use qcloud_csi::driver::{DEVICE_SERIAL, FS_TYPE};
+use qcloud_csi::node::Host;
 use qcloud_csi::node::fake::FakeDisks;
 use qcloud_csi::node::host::Health;
 use qcloud_csi::proto::volume_capability::access_mode::Mode;
@@ -119,7 +120,55 @@ async fn a_raw_device_is_staged_by_being_there() {
     let lab = Lab::new();
     lab.stage(block(Mode::SingleNodeWriter)).await.unwrap();
     lab.unstage().await.unwrap();
-    assert!(lab.host.take_log().is_empty());
+    let log = lab.host.take_log();
+    assert!(log.iter().all(|done| done.starts_with("remove")), "{log:?}");
+}
+
+#[tokio::test]
+async fn what_tencents_driver_has_staged_is_gone_on_with_and_taken_away() {
+    let lab = Lab::new();
+    let shown = staging().join(DISK);
+    let device = lab.host.find(DISK).await.unwrap().unwrap();
+    lab.host.create_file(&shown).await.unwrap();
+    lab.host.bind(&device.path, &shown, false).await.unwrap();
+
+    lab.stage(block(Mode::SingleNodeWriter)).await.unwrap();
+    lab.publish(block(Mode::SingleNodeWriter), 1, false).await.unwrap();
+    assert_eq!(code(lab.publish(block(Mode::SingleNodeWriter), 2, false).await), Code::FailedPrecondition);
+    lab.unpublish(1).await.unwrap();
+    lab.unstage().await.unwrap();
+    assert_eq!(lab.mounts().await, 0);
+    assert!(!lab.host.exists(&shown), "the kubelet could not remove the directory else");
+}
+
+#[tokio::test]
+async fn what_tencents_driver_has_staged_of_another_disk_is_left_alone() {
+    let lab = Lab::new();
+    lab.host.attach("disk-99999999", SIZE);
+    let (shown, other) = (staging().join(DISK), lab.host.find("disk-99999999").await.unwrap().unwrap());
+    lab.host.create_file(&shown).await.unwrap();
+    lab.host.bind(&other.path, &shown, false).await.unwrap();
+    assert_eq!(code(lab.unstage().await), Code::FailedPrecondition);
+    assert_eq!(lab.mounts().await, 1);
+}
+
+#[tokio::test]
+async fn a_filesystem_that_needs_its_journal_is_not_read_without_it() {
+    let disks = FakeDisks::default();
+    let lab = Lab::with_disks(disks.clone());
+    lab.stage(mount(Mode::SingleNodeWriter)).await.unwrap();
+    lab.unstage().await.unwrap();
+    lab.stage(mount(Mode::MultiNodeReaderOnly)).await.unwrap();
+    lab.unstage().await.unwrap();
+    disks.set_dirty(DISK);
+    let refused = lab.stage(mount(Mode::MultiNodeReaderOnly)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("for writing once"), "{refused}");
+    assert_eq!(lab.mounts().await, 0);
+    // Who writes replays it.
+    lab.stage(mount(Mode::SingleNodeWriter)).await.unwrap();
+    lab.unstage().await.unwrap();
+    lab.stage(mount(Mode::MultiNodeReaderOnly)).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,13 +1,20 @@
 //! How full volumes are, and how they are; and what the service says of itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use qcloud_csi::node::host::Health;
+use async_trait::async_trait;
+use qcloud_csi::node::fake::Attachments;
+use qcloud_csi::node::host::{Health, Result};
 use qcloud_csi::proto::node_server::Node;
 use qcloud_csi::proto::node_service_capability::{Type, rpc};
 use qcloud_csi::proto::volume_capability::access_mode::Mode;
 use qcloud_csi::proto::volume_usage::Unit;
 use qcloud_csi::proto::{NodeGetCapabilitiesRequest, NodeGetInfoRequest};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tonic::{Code, Request};
 
 use crate::lab::{DISK, Lab, SIZE, block, code, mount, target};
@@ -64,6 +71,40 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(code(lab.stats("disk-00000000", &target(1)).await), Code::NotFound);
     assert_eq!(code(lab.stats("", &target(1)).await), Code::InvalidArgument);
     assert_eq!(code(lab.stats(DISK, Path::new("")).await), Code::InvalidArgument);
+}
+
+/// A cloud whose disks do not answer until the switch is on.
+#[derive(Debug)]
+struct Hanging(watch::Receiver<bool>);
+
+#[async_trait]
+impl Attachments for Hanging {
+    async fn attached(&self) -> Result<BTreeMap<String, u64>> {
+        _ = self.0.clone().wait_for(|answers| *answers).await;
+        Ok(BTreeMap::from([(DISK.to_owned(), SIZE)]))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_does_not_answer_holds_up_one_look_and_nobody_for_long() {
+    let (switch, answers) = watch::channel(true);
+    let mut lab = Lab::new();
+    lab.host = lab.host.with_attachments(Arc::new(Hanging(answers)));
+    lab.restart();
+    lab.stage(mount(Mode::SingleNodeWriter)).await.unwrap();
+    lab.publish(mount(Mode::SingleNodeWriter), 1, false).await.unwrap();
+
+    switch.send_replace(false);
+    let started = Instant::now();
+    assert_eq!(code(lab.stats(DISK, &target(1)).await), Code::Unavailable);
+    assert!(started.elapsed() <= Duration::from_secs(10), "{:?}", started.elapsed());
+    let started = Instant::now();
+    assert_eq!(code(lab.stats(DISK, &target(1)).await), Code::Aborted, "the first look is still under way");
+    assert!(started.elapsed().is_zero());
+
+    switch.send_replace(true);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    lab.stats(DISK, &target(1)).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,29 +1,59 @@
 //! Attaching and detaching, always from what is observed.
 
 use qcloud_cbs::Client;
-use qcloud_cbs::model::{AttachDisks, DetachDisks, Disk, ModifyDiskAttributes};
+use qcloud_cbs::model::{AttachDetail, AttachDisks, DetachDisks, Disk, ModifyDiskAttributes};
 use qcloud_cvm::model::{DescribeInstances, InstanceState};
 
-use super::batch::{Answers, bisect};
+use super::batch::{Answers, Batcher, bisect};
 use super::names::{attachment, is_id, split_mark, with_mark};
 use super::{CbsVolumes, absent, invalid, lock, pending};
 use crate::kubernetes::volumes::{
     Access, AttachStep, Attachment, DetachStep, Others, Volume, VolumeState, plan_attach, plan_detach,
 };
-use crate::kubernetes::{ErrorKind, ProviderError, Result};
+use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 
 /// The most disks of one call.
 const MOST: usize = 10;
 /// How often an operation looks again after a write that did not go as expected.
 const LOOKS: usize = 3;
 
-/// Attaches disks to a node.
-pub(super) async fn attach(cbs: Client, node: String, ids: Vec<String>) -> Answers<String, ()> {
-    bisect(ids, MOST, |ids| {
+/// A node that disks are attached to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) node: String,
+    /// How many of the disks that it takes are not for this provider.
+    pub(super) reserved: u32,
+}
+
+/// Attaches disks to a node, as many as it takes.
+pub(super) async fn attach(
+    cbs: Client,
+    numbers: Batcher<(), String, AttachDetail>,
+    place: Place,
+    mut ids: Vec<String>,
+) -> Answers<String, ()> {
+    let Place { node, reserved } = place;
+    // Without an answer nothing is kept back: the cloud itself refuses what is too much, and a node that does not exist.
+    let full = match numbers.ask((), node.clone()).await {
+        Ok(Some(numbers)) => ids.split_off(room(&numbers, reserved).min(ids.len())),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    let mut answers = bisect(ids, MOST, |ids| {
         let call = cbs.attach_disks(AttachDisks::new(&node, ids));
         async move { call.await.map(drop).map_err(Into::into) }
     })
-    .await
+    .await;
+    answers.extend(full.into_iter().map(|id| {
+        let message = format!("{node} has no room for the volume {id}: {reserved} of its disks are kept for others");
+        (id, Err(ProviderError::new(ErrorKind::Exhausted(Exhausted::AttachLimit), message)))
+    }));
+    answers
+}
+
+/// How many more disks a node takes, whoever attached those that it has.
+fn room(numbers: &AttachDetail, reserved: u32) -> usize {
+    let room = numbers.max_attach_count.saturating_sub(u64::from(reserved)).saturating_sub(numbers.attached_disk_count);
+    usize::try_from(room).unwrap_or(usize::MAX)
 }
 
 /// Detaches disks from a node. The node is always named: the disk may be on another one by now.
@@ -96,7 +126,8 @@ impl CbsVolumes {
                 return Err(invalid(message));
             }
         }
-        self.attaching.ask(node.to_owned(), disk.disk_id.clone()).await.map(drop)
+        let place = Place { node: node.to_owned(), reserved: self.reserved };
+        self.attaching.ask(place, disk.disk_id.clone()).await.map(drop)
     }
 
     /// What to say while a disk is being attached or detached; one that is attached to a dead node for too long is

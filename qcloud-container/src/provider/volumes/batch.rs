@@ -26,6 +26,12 @@ pub(super) struct Batcher<G, K, V> {
     inner: Arc<Inner<G, K, V>>,
 }
 
+impl<G, K, V> Clone for Batcher<G, K, V> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
 struct Inner<G, K, V> {
     clock: Arc<dyn Clock>,
     pace: Pace,

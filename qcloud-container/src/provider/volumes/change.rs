@@ -55,8 +55,11 @@ impl CbsVolumes {
         let mut inquiry = DescribeDiskConfigQuota::new(InquiryType::InquiryCbsConfig)
             .disk_charge_type(parameters.charge)
             .disk_types(parameters.kinds.iter().cloned());
-        let zones: Vec<String> =
-            request.zone.clone().or(parameters.zone).map_or_else(|| self.zones.clone(), |zone| vec![zone]);
+        let zones = match &request.zone {
+            Some(zone) => vec![zone.clone()],
+            None if parameters.zones.is_empty() => self.zones.clone(),
+            None => parameters.zones,
+        };
         if !zones.is_empty() {
             inquiry = inquiry.zones(zones);
         }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use qcloud_cbs::model::{
-    BindAutoSnapshotPolicy, CreateDisks, DescribeDisks, Disk, DiskEncryption, DiskType, Filter, Placement,
-    SnapshotState,
+    BindAutoSnapshotPolicy, CreateDisks, DescribeAutoSnapshotPolicies, DescribeDisks, Disk, DiskEncryption, DiskType,
+    Filter, Placement, SnapshotState,
 };
 
 use super::names::{CLUSTER_TAG, VOLUME_TAG, value};
 use super::observe::PAGE;
 use super::parameters::{Parameters, size_rules};
 use super::{CbsVolumes, check_name, invalid, lock, pending};
-use crate::kubernetes::volumes::{CreateStep, GIB, SizeRange, Volume, VolumeRequest, ZoneRequirement, plan_create};
+use crate::kubernetes::volumes::{
+    CreateStep, CsiCode, GIB, SizeRange, Volume, VolumeRequest, ZoneRequirement, plan_create,
+};
 use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 
 /// How long a new disk may stay unseen before it counts as deleted.
@@ -26,7 +28,7 @@ impl CbsVolumes {
         check_name(&request.name)?;
         let mut parameters = Parameters::read(&request.parameters)?;
         let mut request = request.clone();
-        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zone);
+        let zones = request.zones.permitted.iter_mut().chain(&mut request.zones.preferred).chain(&mut parameters.zones);
         for zone in zones {
             self.name_zone(zone).await?;
         }
@@ -42,7 +44,7 @@ impl CbsVolumes {
                 return Ok(volume);
             }
             match self.order(request, &parameters).await {
-                Ok(id) => return self.made(&id, &parameters).await,
+                Ok(id) => return self.made(&id, &parameters).await.map_err(|error| unfinished(&id, error)),
                 // The order may have been taken: look for its disk before ordering again.
                 Err(error) if error.kind() == ErrorKind::Ambiguous => lost = Some(error),
                 Err(error) => return Err(error),
@@ -93,14 +95,14 @@ impl CbsVolumes {
             let never_used =
                 disk(&double).is_some_and(|disk| disk.last_attach_ins_id.as_deref().unwrap_or("").is_empty());
             if never_used {
-                self.terminating.ask((), double).await?;
+                self.terminating.ask((), double).await.map_err(|error| unfinished(&id, error))?;
             }
         }
         lock(&self.seen.unseen).remove(&id);
         if let Some(policy) = &parameters.snapshot_policy
             && !chosen.auto_snapshot_policy_ids.contains(policy)
         {
-            self.bind(policy, &id).await?;
+            self.bind(policy, &id).await.map_err(|error| unfinished(&id, error))?;
         }
         Ok(Some(volume))
     }
@@ -110,8 +112,24 @@ impl CbsVolumes {
         Ok(())
     }
 
+    /// Refuses a snapshot policy that does not exist, for as long as there is no disk that could be left behind.
+    async fn check_policy(&self, policy: &str) -> Result<()> {
+        let refused = || invalid(format!("the region has no automatic snapshot policy `{policy}` (parameter aspid)"));
+        let call = DescribeAutoSnapshotPolicies::new().auto_snapshot_policy_ids([policy]);
+        let found = self.cbs.describe_auto_snapshot_policies(call).await.map_err(ProviderError::from);
+        match found {
+            Ok(answer) if answer.auto_snapshot_policy_set.is_empty() => Err(refused()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(refused()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Orders the disk where it can be had. Gives its id.
     async fn order(&self, request: &VolumeRequest, parameters: &Parameters) -> Result<String> {
+        if let Some(policy) = &parameters.snapshot_policy {
+            self.check_policy(policy).await?;
+        }
         let mut size = request.size;
         if let Some(source) = &request.source {
             let snapshot = self.cbs_snapshot(source).await?;
@@ -141,17 +159,17 @@ impl CbsVolumes {
     }
 
     fn zones_for(&self, required: &ZoneRequirement, parameters: &Parameters) -> Result<Vec<String>> {
-        match &parameters.zone {
-            Some(zone) if required.permits(zone) => Ok(vec![zone.clone()]),
-            Some(zone) => Err(ProviderError::new(
-                ErrorKind::Exhausted(Exhausted::Stock),
-                format!(
-                    "the parameters want the zone {zone}, the volume has to be in {}",
-                    required.permitted.join(", ")
-                ),
-            )),
-            None => Ok(required.candidates(&self.zones)),
+        if parameters.zones.is_empty() {
+            return Ok(required.candidates(&self.zones));
         }
+        let both = parameters.zones.iter().filter(|zone| required.permits(zone));
+        let both = ZoneRequirement::new(both, &required.preferred);
+        if both.permitted.is_empty() {
+            let (wanted, permitted) = (parameters.zones.join(", "), required.permitted.join(", "));
+            let message = format!("the parameters want the zone {wanted}, the volume has to be in {permitted}");
+            return Err(ProviderError::new(ErrorKind::Exhausted(Exhausted::Stock), message));
+        }
+        Ok(both.candidates(&[]))
     }
 
     fn disk_order(
@@ -255,4 +273,14 @@ impl CbsVolumes {
         }
         Ok(self.volume(&disk))
     }
+}
+
+/// The error of what is left to do for a disk that exists. It is one after which the sidecars come back: after any other,
+/// they take it that there is no disk, and nobody would delete it.
+fn unfinished(disk: &str, error: ProviderError) -> ProviderError {
+    if matches!(CsiCode::of(&error), CsiCode::Aborted | CsiCode::Unavailable) {
+        return error;
+    }
+    let message = format!("the disk {disk} is there, and its making can't be finished: {error}");
+    ProviderError::new(ErrorKind::Unavailable, message)
 }

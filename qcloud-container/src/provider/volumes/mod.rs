@@ -21,6 +21,7 @@ use qcloud_cbs::model::{AttachDetail, Disk, Snapshot as CbsSnapshot};
 use qcloud_core::Config;
 use qcloud_core::clock::Clock;
 
+use self::attach::Place;
 use self::batch::{Batcher, Pace};
 use self::names::Names;
 pub use self::names::{CLUSTER_TAG, SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG};
@@ -56,7 +57,7 @@ pub struct CbsVolumes {
     disks: Batcher<(), String, Disk>,
     snapshots: Batcher<(), String, CbsSnapshot>,
     limits: Batcher<(), String, AttachDetail>,
-    attaching: Batcher<String, String, ()>,
+    attaching: Batcher<Place, String, ()>,
     detaching: Batcher<String, String, ()>,
     terminating: Batcher<(), String, ()>,
     seen: Seen,
@@ -82,6 +83,9 @@ impl CbsVolumes {
         let clock = config.clock();
         let (disks, snapshots, limits) = (cbs.clone(), cbs.clone(), cbs.clone());
         let (attaching, detaching, terminating) = (cbs.clone(), cbs.clone(), cbs.clone());
+        let limits =
+            Batcher::new(Arc::clone(clock), READS, move |(), ids| observe::limits(limits.clone(), ids).boxed());
+        let numbers = limits.clone();
         let cvm = qcloud_cvm::Client::new(config);
         Self {
             zone_names: Zones::new(cvm.clone(), Arc::clone(clock)),
@@ -94,9 +98,9 @@ impl CbsVolumes {
             snapshots: Batcher::new(Arc::clone(clock), READS, move |(), ids| {
                 observe::snapshots(snapshots.clone(), ids).boxed()
             }),
-            limits: Batcher::new(Arc::clone(clock), READS, move |(), ids| observe::limits(limits.clone(), ids).boxed()),
-            attaching: Batcher::new(Arc::clone(clock), WRITES, move |node, ids| {
-                attach::attach(attaching.clone(), node, ids).boxed()
+            limits,
+            attaching: Batcher::new(Arc::clone(clock), WRITES, move |place, ids| {
+                attach::attach(attaching.clone(), numbers.clone(), place, ids).boxed()
             }),
             detaching: Batcher::new(Arc::clone(clock), WRITES, move |node, ids| {
                 attach::detach(detaching.clone(), node, ids).boxed()
@@ -117,7 +121,8 @@ impl CbsVolumes {
         self
     }
 
-    /// How many disks of a node are not for this provider; 2 as in Tencent's driver.
+    /// How many of the disks that a node takes are kept for others; 2 as in Tencent's driver. No disk is attached beyond
+    /// the rest, and those that someone else has attached count as well.
     #[must_use]
     pub fn with_reserved_attachments(mut self, reserved: u32) -> Self {
         self.reserved = reserved;

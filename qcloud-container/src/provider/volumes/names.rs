@@ -3,8 +3,9 @@
 use qcloud_cbs::model::Tag;
 use sha2::{Digest, Sha256};
 
-use crate::kubernetes::ClusterIdentity;
+use super::invalid;
 use crate::kubernetes::volumes::Attachment;
+use crate::kubernetes::{ClusterIdentity, Result};
 
 /// The tag with the uid of the cluster that made a disk or a snapshot.
 pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
@@ -123,9 +124,23 @@ pub(super) fn is_id(id: &str, prefix: &str) -> bool {
     })
 }
 
+/// Refuses what may be meant as an id of this kind and has not its form: one of another length, or several of them, as
+/// Tencent's driver names volumes of several disks. Of anything else it is certain that nothing has it.
+///
+/// # Errors
+/// `InvalidArgument`: whether the object exists is not known.
+pub(super) fn check_id(id: &str, prefix: &str) -> Result<()> {
+    let lower = id.to_ascii_lowercase();
+    if !is_id(id, prefix) && lower.contains(&format!("{prefix}-")) {
+        return Err(invalid(format!("`{id}` is not one id like `{prefix}-1a2b3c4d`, and nothing is known of it")));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::ErrorKind;
 
     fn names(uid: &str) -> Names {
         Names { cluster: ClusterIdentity::new(uid, "c") }
@@ -163,6 +178,16 @@ mod tests {
         assert!(is_id("disk-1a2b3c4d", "disk"));
         for id in ["disk-1A2b3c4d", "disk-1a2b3c4", "disk1a2b3c4d", "ins-1a2b3c4d", "", "disk-"] {
             assert!(!is_id(id, "disk"), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_an_id_is_not_taken_for_one_of_nothing() {
+        for id in ["disk-1a2b3c4d,disk-99999999", "disk-1a2b3c4d5e", "disk-1A2b3c4d", "DISK-1a2b3c4d", "disk-"] {
+            assert_eq!(check_id(id, "disk").unwrap_err().kind(), ErrorKind::InvalidArgument, "{id}");
+        }
+        for id in ["disk-1a2b3c4d", "reallyfakevolumeid", "ins-1a2b3c4d", "7d1e"] {
+            assert!(check_id(id, "disk").is_ok(), "{id}");
         }
     }
 }

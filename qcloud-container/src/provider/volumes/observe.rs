@@ -11,7 +11,7 @@ use qcloud_cbs::model::{
 use qcloud_core::Timestamp;
 
 use super::batch::{Answers, Batcher};
-use super::names::{SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, is_id, value};
+use super::names::{SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, check_id, is_id, value};
 use super::{CbsVolumes, absent};
 use crate::kubernetes::volumes::{GIB, Snapshot, Volume, VolumeState};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
@@ -98,6 +98,7 @@ async fn proven<T: Clone + Send + Sync + 'static>(
 impl CbsVolumes {
     /// The disk of an id.
     pub(super) async fn disk(&self, id: &str) -> Result<Disk> {
+        check_id(id, "disk")?;
         proven(&self.disks, "volume", "disk", id).await
     }
 
@@ -112,6 +113,7 @@ impl CbsVolumes {
 
     /// The snapshot of an id.
     pub(super) async fn cbs_snapshot(&self, id: &str) -> Result<CbsSnapshot> {
+        check_id(id, "snap")?;
         proven(&self.snapshots, "snapshot", "snap", id).await
     }
 

@@ -13,20 +13,22 @@ use crate::kubernetes::{ErrorKind, ProviderError, Result};
 /// |---|---|---|
 /// | `diskType` | `type` | `CLOUD_PREMIUM` (the default), `CLOUD_SSD`, `CLOUD_HSSD`, …; `cbs`: `CLOUD_BASIC` where it is sold, else `CLOUD_PREMIUM` |
 /// | `diskZone` | `zone` | the zone, in place of a choice |
-/// | `diskChargeType` | `paymode` | `POSTPAID_BY_HOUR` (the default), `PREPAID`, `CDCPAID` |
+/// | `diskZones` | | the zones to choose from, unless `diskZone` says which |
+/// | `diskChargeType` | `paymode` | `POSTPAID_BY_HOUR` (the default; also `POSTPAID`), `PREPAID`, `CDCPAID` |
 /// | `diskChargeTypePrepaidPeriod` | | months: 1 to 12, 24, 36 |
 /// | `diskChargePrepaidRenewFlag` | `renewflag` | what happens at the end |
 /// | `encrypt` | | `ENCRYPT` |
 /// | `disktags` | | more tags: `a:b,c:d` |
 /// | `throughputperformance` | | extra throughput in MiB/s, for `CLOUD_HSSD` and `CLOUD_TSSD` |
-/// | `cdcid` | | a dedicated storage pool |
+/// | `cdcid` | | a dedicated storage pool, paid for as `CDCPAID` unless as `PREPAID` |
 /// | `aspid` | | an automatic snapshot policy to bind |
 /// | `project` | | a project id |
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Parameters {
     /// The types to try, the best first.
     pub(super) kinds: Vec<DiskType>,
-    pub(super) zone: Option<String>,
+    /// Those to choose from; any when there are none.
+    pub(super) zones: Vec<String>,
     pub(super) charge: DiskChargeType,
     pub(super) prepaid: Option<DiskChargePrepaid>,
     pub(super) encrypt: bool,
@@ -57,7 +59,7 @@ impl Parameters {
     pub(super) fn read(parameters: &BTreeMap<String, String>) -> Result<Self> {
         let mut read = Self {
             kinds: vec![DiskType::CloudPremium],
-            zone: None,
+            zones: Vec::new(),
             charge: DiskChargeType::PostpaidByHour,
             prepaid: None,
             encrypt: false,
@@ -68,11 +70,13 @@ impl Parameters {
             project: None,
         };
         let mut prepaid = DiskChargePrepaid::new(1).renew_flag(RenewFlag::NotifyAndManualRenew);
+        let mut zone = None;
         for (name, value) in parameters {
             let text = Some(value.clone()).filter(|value| !value.is_empty());
             match name.to_ascii_lowercase().as_str() {
                 "disktype" | "type" => read.kinds = kinds(name, value)?,
-                "diskzone" | "zone" => read.zone = text,
+                "diskzone" | "zone" => zone = text,
+                "diskzones" => read.zones = list(value).map(str::to_owned).collect(),
                 "diskchargetype" | "paymode" => read.charge = charge(name, value)?,
                 "diskchargetypeprepaidperiod" => prepaid.period = period(name, value)?,
                 "diskchargeprepaidrenewflag" | "renewflag" => prepaid.renew_flag = Some(renew_flag(name, value)?),
@@ -84,6 +88,7 @@ impl Parameters {
                 "cdcid" => read.pool = text,
                 "aspid" => read.snapshot_policy = text,
                 "project" => read.project = Some(number(name, value)?),
+                "devices" if value == "1" => {}
                 "devicemapper" | "devices" => {
                     let message = format!("the parameter {name}: volumes of several disks are not supported");
                     return Err(ProviderError::new(ErrorKind::InvalidArgument, message));
@@ -91,6 +96,12 @@ impl Parameters {
                 other if is_for_others(other) => {}
                 _ => return Err(invalid(name, value, "no such parameter is known")),
             }
+        }
+        if let Some(zone) = zone {
+            read.zones = vec![zone];
+        }
+        if read.pool.is_some() && read.charge != DiskChargeType::Prepaid {
+            read.charge = DiskChargeType::CdcPaid;
         }
         read.prepaid = (read.charge == DiskChargeType::Prepaid).then_some(prepaid);
         Ok(read)
@@ -131,7 +142,7 @@ fn kinds(name: &str, value: &str) -> Result<Vec<DiskType>> {
 }
 
 fn charge(name: &str, value: &str) -> Result<DiskChargeType> {
-    match DiskChargeType::from(value) {
+    match DiskChargeType::from(if value == "POSTPAID" { "POSTPAID_BY_HOUR" } else { value }) {
         DiskChargeType::Unknown(_) => Err(invalid(name, value, "it has to be PREPAID, POSTPAID_BY_HOUR or CDCPAID")),
         charge => Ok(charge),
     }
@@ -155,9 +166,13 @@ fn renew_flag(name: &str, value: &str) -> Result<RenewFlag> {
     }
 }
 
+/// The parts of a list.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 fn tags(name: &str, value: &str) -> Result<Vec<Tag>> {
-    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts
+    list(value)
         .map(|part| match part.split_once(':') {
             Some((key, value)) if !key.is_empty() && !value.contains(':') => Ok(Tag::new(key, value)),
             _ => Err(invalid(name, part, "tags are written `key:value,key:value`")),
@@ -201,7 +216,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(all.kinds, [DiskType::CloudHssd]);
-        assert_eq!(all.zone.as_deref(), Some("ap-guangzhou-3"));
+        assert_eq!(all.zones, ["ap-guangzhou-3"]);
         assert_eq!(all.prepaid, Some(DiskChargePrepaid::new(24).renew_flag(RenewFlag::NotifyAndAutoRenew)));
         assert!(all.encrypt);
         assert_eq!(all.tags, [Tag::new("a", "b"), Tag::new("c", "d")]);
@@ -215,6 +230,30 @@ mod tests {
         assert_eq!((none.kinds, none.charge), (vec![DiskType::CloudPremium], DiskChargeType::PostpaidByHour));
         assert_eq!(read(&[("type", "cbs")]).unwrap().kinds, [DiskType::CloudBasic, DiskType::CloudPremium]);
         assert_eq!(read(&[("diskType", "SSD")]).unwrap().kinds, [DiskType::CloudSsd]);
+    }
+
+    #[test]
+    fn several_zones_are_a_choice_and_one_is_none() {
+        let several = ("diskZones", "ap-guangzhou-3, ap-guangzhou-4,");
+        assert_eq!(read(&[several]).unwrap().zones, ["ap-guangzhou-3", "ap-guangzhou-4"]);
+        assert_eq!(read(&[several, ("zone", "ap-guangzhou-6")]).unwrap().zones, ["ap-guangzhou-6"]);
+        assert!(read(&[("diskZones", "")]).unwrap().zones.is_empty());
+    }
+
+    #[test]
+    fn disks_are_paid_for_as_in_tencents_driver() {
+        let charge = |pairs: &[(&str, &str)]| read(pairs).unwrap().charge;
+        assert_eq!(charge(&[("paymode", "POSTPAID")]), DiskChargeType::PostpaidByHour);
+        assert_eq!(charge(&[("cdcid", "")]), DiskChargeType::PostpaidByHour);
+        assert_eq!(charge(&[("cdcid", "cdc-1")]), DiskChargeType::CdcPaid);
+        assert_eq!(charge(&[("cdcid", "cdc-1"), ("paymode", "POSTPAID_BY_HOUR")]), DiskChargeType::CdcPaid);
+        assert_eq!(charge(&[("cdcid", "cdc-1"), ("diskChargeType", "PREPAID")]), DiskChargeType::Prepaid);
+    }
+
+    #[test]
+    fn a_volume_of_one_disk_may_say_so() {
+        assert!(read(&[("devices", "1")]).is_ok());
+        assert!(read(&[("devices", "2")]).unwrap_err().message().contains("several disks"));
     }
 
     #[test]

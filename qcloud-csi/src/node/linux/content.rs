@@ -1,6 +1,6 @@
 //! What is on a device, and making a filesystem where there is nothing.
 //!
-//! Nothing of value is ever formatted, so a device is blank only when two witnesses agree: `blkid` knows no signature, and
+//! Nothing known is ever formatted: a device is blank only when two witnesses agree. `blkid` knows no signature, and
 //! the first 4 KiB are zero. The second one finds data of applications that use the device without a filesystem. It looks
 //! no further because making ext4 may be cut short (by the loss of the node, say) after it has written its tables behind
 //! those 4 KiB and before its superblock within them; the next node has to be able to begin again.
@@ -11,10 +11,15 @@ use std::path::Path;
 
 use super::devices::{beginning, io_error};
 use super::programs::{BLKID, MKFS_EXT4, MKFS_XFS};
+use super::xfs;
 use crate::node::host::{Content, Device, Filesystem, HostError, Result};
 
 /// How much is looked at.
 const LOOK: u64 = 4096;
+/// Where the features of an ext4 begin that it can't be mounted without knowing.
+const EXT4_FEATURES: usize = 1024 + 0x60;
+/// The one among them that stands for a journal to be replayed.
+const EXT4_RECOVER: u8 = 4;
 /// Where XFS notes that its making has not come to an end.
 const XFS_IN_PROGRESS: usize = 126;
 
@@ -54,6 +59,15 @@ fn unknown(start: &[u8]) -> Content {
     }
 }
 
+/// Whether an ext4 has a journal to be replayed.
+pub(super) async fn ext4_needs_recovery(device: &Device) -> Result<bool> {
+    let path = device.path.clone();
+    let start = super::blocking("read a device", move || beginning(&path, LOOK)).await?;
+    let features = start.get(EXT4_FEATURES);
+    let too_short = || HostError::Refused(format!("{} is too short to hold an ext4", device.path.display()));
+    Ok(features.ok_or_else(too_short)? & EXT4_RECOVER != 0)
+}
+
 /// Makes a filesystem on a blank device.
 pub(super) async fn format(device: &Device, filesystem: Filesystem, options: &[String]) -> Result<()> {
     // Looked at here once more, whatever the caller saw: there is no way back from this.
@@ -67,11 +81,16 @@ pub(super) async fn format(device: &Device, filesystem: Filesystem, options: &[S
     }
     let path = device.path.clone();
     super::blocking("clear a device", move || clear(&path)).await?;
+    let features = match filesystem {
+        Filesystem::Ext4 => Vec::new(),
+        Filesystem::Xfs => xfs::options(options).await?,
+    };
     let mut arguments: Vec<&str> = match filesystem {
         // -F: a whole disk is not a mistake. Nothing is kept for root, and a new disk has nothing to discard.
         Filesystem::Ext4 => vec!["-F", "-m", "0", "-E", "nodiscard"],
         Filesystem::Xfs => vec!["-K"],
     };
+    arguments.extend(features.iter().map(String::as_str));
     arguments.extend(options.iter().map(String::as_str));
     let path = device.path.to_string_lossy();
     arguments.push(&path);

@@ -1,8 +1,8 @@
 //! Finding a device by its serial number.
 //!
 //! `/sys/block/*/serial` decides: it is the kernel's word on what is there now. The link `/dev/disk/by-id/virtio-…` is
-//! made by udev, which may be late, absent or out of date, so it is followed only to a device for which the kernel gives
-//! no serial number at all.
+//! made by udev, which may be late, absent or out of date. It says which device to ask first, since to ask one that no
+//! longer answers takes for ever; and it is believed only where the kernel gives no serial number at all.
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -30,6 +30,11 @@ impl Devices {
         if serial.is_empty() || serial.contains(['/', '\0']) {
             return Ok(None);
         }
+        if let Ok(Some(entry)) = self.linked(serial)
+            && self.serial(&entry).is_ok_and(|here| here.as_deref() == Some(serial))
+        {
+            return self.device(serial, &entry).map(Some);
+        }
         let mut found = None;
         let mut unreadable = None;
         let directory = self.sys.join("block");
@@ -53,7 +58,11 @@ impl Devices {
             (Some(entry), _) => self.device(serial, &entry).map(Some),
             // The one that can't be read may be the one that is looked for.
             (None, Some(error)) => Err(error),
-            (None, None) => self.linked(serial),
+            // With a serial number it would have been found by it: the link leads to another disk.
+            (None, None) => match self.linked(serial)? {
+                Some(entry) if self.serial(&entry)?.is_none() => self.device(serial, &entry).map(Some),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -98,7 +107,8 @@ impl Devices {
         Ok(None)
     }
 
-    fn linked(&self, serial: &str) -> Result<Option<Device>> {
+    /// The directory below `/sys/block` of the device that udev's link leads to.
+    fn linked(&self, serial: &str) -> Result<Option<PathBuf>> {
         let link = self.dev.join("disk/by-id").join(format!("virtio-{serial}"));
         let path = match fs::canonicalize(&link) {
             Ok(path) => path,
@@ -107,11 +117,7 @@ impl Devices {
         };
         let Some(name) = path.file_name() else { return Ok(None) };
         let entry = self.sys.join("block").join(name);
-        // With a serial number it would have been found by it: the link leads to another disk.
-        if !entry.exists() || self.serial(&entry)?.is_some() {
-            return Ok(None);
-        }
-        self.device(serial, &entry).map(Some)
+        Ok(entry.exists().then_some(entry))
     }
 
     /// The device of a directory below `/sys/block`, once its file has been seen to be the same one.

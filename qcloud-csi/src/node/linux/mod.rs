@@ -9,6 +9,7 @@ mod devices;
 mod mountinfo;
 mod mounts;
 mod programs;
+mod xfs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,6 +93,13 @@ impl Host for LinuxHost {
 
     async fn format(&self, device: &Device, filesystem: Filesystem, options: &[String]) -> Result<()> {
         content::format(device, filesystem, options).await
+    }
+
+    async fn needs_recovery(&self, device: &Device, filesystem: Filesystem) -> Result<bool> {
+        match filesystem {
+            Filesystem::Ext4 => content::ext4_needs_recovery(device).await,
+            Filesystem::Xfs => Ok(false),
+        }
     }
 
     async fn check(&self, device: &Device, filesystem: Filesystem) -> Result<()> {
