@@ -137,8 +137,8 @@ async fn an_error_of_one_service_does_not_make_the_others_look_again() {
     next.ensure(&wants[0]).await.unwrap();
     let mut wrong = wants[1].clone();
     cloud.point(&mut wrong, &[2, 3]);
-    cloud.fail("BatchRegisterTargets", 1, Fault::Refused("UnauthorizedOperation"));
-    next.ensure(&wrong).await.unwrap_err();
+    cloud.fail("BatchRegisterTargets", 1, Fault::Refused("InvalidParameterValue.Length"));
+    assert!(next.ensure(&wrong).await.unwrap_err().is_final());
     next.ensure(&wants[2]).await.unwrap();
     assert_eq!(cloud.emulator.calls().count("DescribeLoadBalancers"), 1);
     // Its own balancer is looked at anew.

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use qcloud_container::kubernetes::ErrorKind;
-use qcloud_container::kubernetes::load_balancers::{
-    Access, DeletePolicy, Existing, LoadBalancers, Protocol, conformance,
-};
+use qcloud_container::kubernetes::load_balancers::conformance::{self, Harness as _};
+use qcloud_container::kubernetes::load_balancers::{Access, DeletePolicy, Existing, LoadBalancers, Protocol};
 use qcloud_emulator::{Delay, Task, Visibility};
 use serde_json::json;
 
@@ -99,13 +98,14 @@ async fn all_groups_of_a_service_are_removed() {
     let provider = cloud.provider();
     let mut want = cloud.spec("one", &[(80, Protocol::Tcp)]);
     want.access = Access::open().with_source_ranges(["10.0.0.0/8".parse().unwrap()]);
-    cloud.ensure(&provider, &want).await;
+    let status = cloud.ensure(&provider, &want).await;
     let shown = cloud.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
     let all = shown["SecurityGroupSet"].as_array().unwrap().iter();
     let own = all.map(|group| group["SecurityGroupName"].as_str().unwrap()).find(|name| name.starts_with("k8s-"));
     let second = json!({ "GroupName": own.unwrap(), "GroupDescription": "the same once more" });
     cloud.vpc("CreateSecurityGroup", second).await;
     assert_eq!(cloud.groups().await, 2);
+    cloud.remove_balancer(&status.id).await;
     cloud.delete(&provider, &want).await;
     assert_eq!(cloud.groups().await, 0);
 }
