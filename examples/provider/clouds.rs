@@ -12,8 +12,9 @@ use qcloud_container::kubernetes::load_balancers::{InMemoryLoadBalancers, LoadBa
 use qcloud_container::kubernetes::routes::{InMemoryRoutes, RouteLimits, Routes};
 use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
 use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
+use qcloud_container::provider::rate_limits;
 use qcloud_container::provider::routes::{ClusterTableRoutes, ClusterTableSettings};
-use qcloud_core::{Config, Endpoint, RateLimits};
+use qcloud_core::{Config, Endpoint};
 use qcloud_cvm::model::{DescribeInstances, Placement, RunInstances, VirtualPrivateCloud};
 use qcloud_cvm::wait::is_running;
 use qcloud_emulator::{Emulator, Fault, Server};
@@ -60,13 +61,11 @@ pub(crate) async fn emulator() -> Result<Server> {
 /// A cluster on QCloud: three machines in a network. With `Config::load` in place of this configuration, and the ids of
 /// your own network, it is the real one.
 pub(crate) async fn qcloud(emulator: &Server) -> Result<Cloud> {
-    let rates = [qcloud_clb::RATES, qcloud_container::RATES, qcloud_cvm::RATES, qcloud_vpc::RATES];
-    let limits = rates.into_iter().fold(RateLimits::new(), RateLimits::with_rates).with_share(0.8);
     let config = Config::builder()
         .region(emulator.region())
         .endpoint(Endpoint::url(emulator.endpoint())?)
         .static_credentials(emulator.secret_id(), emulator.secret_key())
-        .rate_limits(limits)
+        .rate_limits(rate_limits().with_share(0.8))
         .build()?;
     let (vpc_id, addresses) = rent_machines(&config).await?;
 

@@ -94,26 +94,23 @@ impl<'c> Routing<'c> {
 pub(crate) struct Services<'c> {
     cloud: &'c Cloud,
     candidates: Vec<Node>,
-    /// The Services that exist.
-    pub(crate) wanted: BTreeMap<ServiceKey, Service>,
+    /// The Services that exist. One that is being deleted does, as long as its finalizer keeps it.
+    pub(crate) all: BTreeMap<ServiceKey, Service>,
 }
 
 impl<'c> Services<'c> {
     pub(crate) fn new(cloud: &'c Cloud, nodes: BTreeMap<String, Instance>) -> Self {
         let candidates =
             nodes.into_iter().map(|(name, machine)| Node::new(name, machine.id).with_zone(machine.zone)).collect();
-        Self { cloud, candidates, wanted: BTreeMap::new() }
+        Self { cloud, candidates, all: BTreeMap::new() }
     }
 
     pub(crate) async fn reconcile(&self, key: ServiceKey) -> Result<Next> {
         let balancers = &self.cloud.balancers;
-        let spec = match self.wanted.get(&key) {
-            Some(service) => LbSpec::read(service, &ReadContext::default())?,
-            None => None,
-        };
-        let Some(mut spec) = spec else {
+        let Some(service) = self.all.get(&key) else { return Ok(Next::Done) };
+        let Some(mut spec) = LbSpec::read(service, &ReadContext::default())? else {
+            balancers.delete(&LbRef::of(service), DeletePolicy::of(service)).await?;
             // Only now may the finalizer of the Service go.
-            balancers.delete(&LbRef::new(key.clone()), DeletePolicy::Delete).await?;
             println!("  service {key}: nothing is left of it");
             return Ok(Next::Done);
         };

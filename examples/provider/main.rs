@@ -12,7 +12,6 @@ mod clouds;
 mod controllers;
 mod work;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -85,16 +84,18 @@ async fn control(cloud: &Cloud) -> Result {
     let mut services = Services::new(cloud, nodes.found());
     let web = ServiceKey::new("default", "web", "uid-web");
     let port = ServicePort::tcp(80).with_node_port(30080).with_target_port(TargetPort::Number(8080));
-    services.wanted.insert(web.clone(), Service::new(web, [port.clone()]));
+    services.all.insert(web.clone(), Service::new(web, [port.clone()]));
     // One that no retry can help: the controller says so once, and waits for the user.
     let typo = ServiceKey::new("default", "typo", "uid-typo");
     let broken = Service::new(typo.clone(), [port]).with_annotation(annotations::BANDWIDTH, "fast");
-    services.wanted.insert(typo, broken);
-    let keys: Vec<ServiceKey> = services.wanted.keys().cloned().collect();
+    services.all.insert(typo, broken);
+    let keys: Vec<ServiceKey> = services.all.keys().cloned().collect();
     work("service", keys.clone(), |key| services.reconcile(key)).await;
 
     println!("\nThe user deletes everything");
-    services.wanted = BTreeMap::new();
+    for service in services.all.values_mut() {
+        service.wants_balancer = false;
+    }
     work("service", keys, |key| services.reconcile(key)).await;
     routing.desired = Vec::new();
     work("routes", vec!["all"], |_| routing.reconcile()).await;

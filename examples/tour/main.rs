@@ -23,7 +23,8 @@ mod volume;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use qcloud_core::{Config, Endpoint, Error, ErrorKind, RateLimits};
+use qcloud_container::provider::rate_limits;
+use qcloud_core::{Config, Endpoint, Error, ErrorKind};
 use qcloud_emulator::Emulator;
 
 use account::Account;
@@ -61,17 +62,11 @@ async fn main() -> ExitCode {
 async fn on_the_emulator() -> Step {
     let emulator = Emulator::builder().start().await?;
     // One configuration for everything: clients and provider share credentials, connections, and these limits.
-    let limits = RateLimits::new()
-        .with_rates(qcloud_cbs::RATES)
-        .with_rates(qcloud_clb::RATES)
-        .with_rates(qcloud_container::RATES)
-        .with_rates(qcloud_cvm::RATES)
-        .with_rates(qcloud_vpc::RATES);
     let config = Config::builder()
         .region(emulator.region())
         .endpoint(Endpoint::url(emulator.endpoint())?)
         .static_credentials(emulator.secret_id(), emulator.secret_key())
-        .rate_limits(limits)
+        .rate_limits(rate_limits())
         .build()?;
     let account = Account::new(&config);
     account.title(&format!("An emulated QCloud listens on {}", emulator.endpoint()));

@@ -87,9 +87,6 @@ pub struct Arguments {
     pub demo: bool,
 }
 
-/// Longer than any process runs.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
-
 /// What to do about balancers whose Services are gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Orphans {
@@ -125,10 +122,8 @@ impl Arguments {
         settings.nodes.refresh = self.node_status_update_frequency;
         settings.services.workers = self.concurrent_service_syncs;
         settings.services.class.clone_from(&self.load_balancer_class);
+        settings.services.orphans.report = self.orphan_collection != Orphans::Off;
         settings.services.orphans.delete = self.orphan_collection == Orphans::Delete;
-        if self.orphan_collection == Orphans::Off {
-            settings.services.orphans.every = NEVER;
-        }
         settings.routes.shortest = self.route_reconciliation_period;
         settings.routes.resync = settings.routes.resync.max(self.route_reconciliation_period);
         Ok(settings)

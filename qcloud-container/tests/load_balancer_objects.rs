@@ -4,7 +4,10 @@
 
 use k8s_openapi::api::core::v1::{LoadBalancerIngress, Node as NodeObject, Service as ServiceObject};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use qcloud_container::kubernetes::load_balancers::{AddressMode, Endpoint, Family, Ingress, Node, Service, TargetPort};
+use qcloud_container::kubernetes::load_balancers::{
+    AddressMode, DeletePolicy, Endpoint, Family, Ingress, LbRef, LbSpec, Node, ReadContext, Service, TargetPort,
+    annotations,
+};
 use serde_json::json;
 
 #[test]
@@ -26,6 +29,38 @@ fn a_service() {
     assert_eq!(service.ports[0].target_port, TargetPort::Name("dns".into()));
     assert_eq!((service.ports[0].node_port, service.requested_address), (Some(30053), None));
     assert_eq!((service.key.to_string().as_str(), service.annotations["a"].as_str()), ("ns/web", "b"));
+}
+
+/// What a controller needs to give a balancer up stands also on a Service that wants none any more.
+#[test]
+fn a_service_that_is_being_deleted() {
+    let of = |retain: &str| {
+        let object: ServiceObject = serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "ns", "name": "web", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {
+                    annotations::EXISTING_ID: " lb-1a2b3c4d ", annotations::RECORDED_ID: "lb-5e6f7a8b",
+                    annotations::CROSS_REGION: "", annotations::BANDWIDTH: "nonsense", annotations::RETAIN: retain,
+                },
+            },
+            "spec": { "type": "LoadBalancer" },
+        }))
+        .unwrap();
+        Service::from(&object)
+    };
+    let service = of("");
+    assert!(LbSpec::read(&service, &ReadContext::default()).unwrap().is_none());
+    let reference = LbRef::of(&service);
+    assert_eq!(reference, LbRef::new(service.key.clone()).with_existing("lb-1a2b3c4d").with_recorded("lb-5e6f7a8b"));
+    // A doubtful wish to keep the balancer keeps it.
+    for (retain, policy) in [
+        ("", DeletePolicy::Delete),
+        ("false", DeletePolicy::Delete),
+        ("true", DeletePolicy::Retain),
+        ("True", DeletePolicy::Retain),
+    ] {
+        assert_eq!(DeletePolicy::of(&of(retain)), policy, "{retain:?}");
+    }
 }
 
 #[test]
@@ -88,4 +123,28 @@ fn a_status() {
     assert_eq!((ip.ip.as_deref(), ip.ip_mode.as_deref()), (Some("1.2.3.4"), Some("Proxy")));
     let name = LoadBalancerIngress::from(&Ingress::Hostname("a.example".into()));
     assert_eq!((name.hostname.as_deref(), name.ip_mode), (Some("a.example"), None));
+}
+
+/// Where clients are led to now decides when a balancer that was replaced may go.
+#[test]
+fn a_published_status() {
+    let address = |last: u8| Ingress::Address([1, 2, 3, last].into(), AddressMode::Proxy);
+    let read = |ingress: serde_json::Value| {
+        let object: ServiceObject = serde_json::from_value(json!({
+            "metadata": { "namespace": "ns", "name": "web", "uid": "u" },
+            "spec": { "type": "LoadBalancer", "ports": [{ "port": 80, "nodePort": 30080 }] },
+            "status": { "loadBalancer": { "ingress": ingress } },
+        }))
+        .unwrap();
+        LbSpec::read(&Service::from(&object), &ReadContext::default()).unwrap().unwrap()
+    };
+    // Old clusters do not keep the mode.
+    assert!(read(json!([{ "ip": "1.2.3.4" }])).is_published(&[address(4)]));
+    assert!(!read(json!([{ "ip": "1.2.3.4" }])).is_published(&[address(5)]));
+    assert!(!read(json!([{ "ip": "1.2.3.4" }])).is_published(&[address(4), address(5)]));
+    assert!(!read(json!(null)).is_published(&[address(4)]));
+    let name = Ingress::Hostname("a.example".to_owned());
+    assert!(read(json!([{ "hostname": "a.example" }])).is_published(&[name]));
+    // It is no part of the wish.
+    assert_eq!(read(json!([{ "ip": "1.2.3.4" }])).fingerprint(), read(json!(null)).fingerprint());
 }

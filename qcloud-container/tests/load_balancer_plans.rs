@@ -294,10 +294,11 @@ prop_compose! {
 }
 
 fn until_done(cloud: &InMemoryLoadBalancers, want: &LbSpec) {
+    let mut want = want.clone();
     for _ in 0..10 {
-        match now(cloud.ensure(want)) {
+        match now(cloud.ensure(&want)) {
             Ok(status) if status.again_after.is_none() => return,
-            Ok(_) => {}
+            Ok(status) => want.published = status.ingress,
             Err(error) if error.kind() == ErrorKind::Pending => cloud.settle(),
             Err(error) => panic!("{error:?}"),
         }

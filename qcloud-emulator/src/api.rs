@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::model::Model;
 use crate::world::World;
-use crate::{cbs, clb, cvm, sts, tke, vpc};
+use crate::{cbs, clb, cvm, sts, tag, tke, vpc};
 
 /// What an action does: it reads its parameters from the call, changes the world and gives its answer, the
 /// `RequestId` left out.
@@ -122,7 +122,7 @@ impl Api {
 
 /// Every API that the emulator knows.
 pub(crate) static APIS: &[&Api] =
-    &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022, &sts::API];
+    &[&cvm::API, &vpc::API, &clb::API, &cbs::API, &tke::API_2018, &tke::API_2022, &sts::API, &tag::API];
 
 /// The actions that have behaviour, as `(service, version, action)`.
 pub fn implemented_actions() -> Vec<(&'static str, &'static str, &'static str)> {

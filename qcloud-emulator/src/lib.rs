@@ -51,6 +51,7 @@ mod cbs;
 mod clb;
 mod cvm;
 mod sts;
+mod tag;
 mod tke;
 mod vpc;
 

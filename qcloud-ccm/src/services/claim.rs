@@ -1,7 +1,7 @@
 //! Which Services are this controller's, and what it owes them.
 
 use k8s_openapi::api::core::v1::Service;
-use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, ServiceKey, annotations};
+use qcloud_container::kubernetes::load_balancers::{self as contract, DeletePolicy, LbRef, annotations};
 
 /// Keeps a Service from going before its balancer has gone.
 pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
@@ -49,30 +49,10 @@ pub(super) fn annotation<'s>(service: &'s Service, name: &str) -> Option<&'s str
     service.metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }
 
-/// The balancer of a Service, readable also where its other annotations make no sense.
-pub(super) fn balancer(service: &Service) -> LbRef {
-    let meta = &service.metadata;
-    let text = |name| annotation(service, name).map(str::trim).filter(|id| !id.is_empty());
-    let mut of = LbRef::new(ServiceKey::new(
-        meta.namespace.as_deref().unwrap_or_default(),
-        meta.name.as_deref().unwrap_or_default(),
-        meta.uid.as_deref().unwrap_or_default(),
-    ));
-    if let Some(id) = text(annotations::EXISTING_ID) {
-        of = of.with_existing(id);
-    }
-    if let Some(id) = text(annotations::RECORDED_ID) {
-        of = of.with_recorded(id);
-    }
-    of
-}
-
-/// What becomes of the balancer when the Service gives it up. When in doubt it stays: that can be mended.
-pub(super) fn policy(service: &Service) -> DeletePolicy {
-    match annotation(service, annotations::RETAIN).map(str::trim) {
-        None | Some("" | "false") => DeletePolicy::Delete,
-        Some(_) => DeletePolicy::Retain,
-    }
+/// The balancer of a Service, and what becomes of it when the Service gives it up.
+pub(super) fn held(service: &Service) -> (LbRef, DeletePolicy) {
+    let service = contract::Service::from(service);
+    (LbRef::of(&service), DeletePolicy::of(&service))
 }
 
 #[cfg(test)]
@@ -124,17 +104,5 @@ mod tests {
         let mut going = skipped;
         going["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         assert_eq!(claim(going, json!({ "type": "LoadBalancer" }), None), Claim::Release);
-    }
-
-    #[test]
-    fn a_doubtful_wish_to_keep_the_balancer_keeps_it() {
-        let of = |value: &str| {
-            let service = json!({ "metadata": { "annotations": { annotations::RETAIN: value } } });
-            policy(&serde_json::from_value(service).unwrap())
-        };
-        assert_eq!(of("true"), DeletePolicy::Retain);
-        assert_eq!(of("True"), DeletePolicy::Retain);
-        assert_eq!(of("false"), DeletePolicy::Delete);
-        assert_eq!(policy(&Service::default()), DeletePolicy::Delete);
     }
 }

@@ -10,12 +10,12 @@ use kube::api::ListParams;
 use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, LbState, OrphanTracker, annotations};
 use tokio::time::Instant;
 
-use super::claim::{annotation, balancer, has_finalizer};
+use super::claim::{annotation, has_finalizer, held};
 use super::mark::Mark;
 use super::{Controller, Name};
 use crate::error::{Error, Result};
 
-/// What is done about balancers whose Service is gone.
+/// How often all balancers are looked at, and what is done about those whose Service is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrphanOptions {
@@ -23,13 +23,15 @@ pub struct OrphanOptions {
     pub every: Duration,
     /// For how long a balancer must have been seen without a Service.
     pub grace: Duration,
-    /// Whether it is then deleted; otherwise it is only reported.
+    /// Whether it is then reported. Services that have lost their balancer are looked for in any case.
+    pub report: bool,
+    /// Whether it is then deleted.
     pub delete: bool,
 }
 
 impl Default for OrphanOptions {
     fn default() -> Self {
-        Self { every: Duration::from_secs(600), grace: Duration::from_secs(3_600), delete: false }
+        Self { every: Duration::from_secs(600), grace: Duration::from_secs(3_600), report: true, delete: false }
     }
 }
 
@@ -60,6 +62,9 @@ impl Controller {
         let recorded = self.recorded();
         let swept = self.balancers.sweep_owned().await?;
         self.doubt_missing(&recorded, &swept);
+        if !(self.options.orphans.report || self.options.orphans.delete) {
+            return Ok(());
+        }
 
         let live = self.cluster.services.all().iter().filter_map(|service| service.metadata.uid.clone()).collect();
         let orphans = tracker.look(&swept, &live, Instant::now().into_std());
@@ -113,8 +118,13 @@ impl Controller {
         }
     }
 
-    /// Deletes an orphan, and waits a while for it to be gone.
+    /// Deletes an orphan, and waits a while for it to be gone. One that someone uses is none.
     async fn collect(&self, of: &LbRef) -> Result<()> {
+        let state = self.balancers.observe(of).await?;
+        if let Some(foreign) = state.iter().flat_map(|state| &state.listeners).find(|listener| !listener.owned) {
+            let message = format!("listener {} on it was made by someone else", foreign.key);
+            return Err(Error::Refused(message));
+        }
         let until = Instant::now() + LATE;
         loop {
             let error = match self.balancers.delete(of, DeletePolicy::Delete).await {
@@ -134,7 +144,7 @@ impl Controller {
     fn recorded(&self) -> BTreeMap<String, Name> {
         let mut recorded = BTreeMap::new();
         for service in self.cluster.services.all() {
-            let of = balancer(&service);
+            let (of, _) = held(&service);
             // The sweep is of the cluster's own region.
             let elsewhere = annotation(&service, annotations::CROSS_REGION).is_some();
             let finished = has_finalizer(&service) && Mark::of(&service).wish.is_some() && !elsewhere;

@@ -10,7 +10,7 @@ use qcloud_container::kubernetes::load_balancers::{self as contract, LbStatus};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use tokio::time::Instant;
 
-use super::claim::{balancer, has_finalizer, policy};
+use super::claim::{has_finalizer, held};
 use super::mark::Mark;
 use super::memory::Refused;
 use super::wish::{Wish, has_references};
@@ -48,14 +48,14 @@ impl Controller {
         let due = self.memories.is_due(name, self.options.verify_every);
         let whole = has_finalizer(service) && has_ingress(service);
         if whole && applied == wish.mark && !due {
-            self.memories.with(name, |memory| memory.held = Some((balancer(service), policy(service))));
+            self.memories.with(name, |memory| memory.held = Some(held(service)));
             self.memories.met(name, false);
             return Ok(self.steady(name, rest));
         }
         if let Some(pause) = self.refusal(name, service, &wish.mark) {
             return Ok(Next::After(pause));
         }
-        let Some(_turn) = self.turns.take(&balancer(service), name) else {
+        let Some(_turn) = self.turns.take(&held(service).0, name) else {
             let reason = "another Service has its turn at the balancer".to_owned();
             return Err(Error::Later { reason, after: Duration::from_secs(5) });
         };
@@ -111,7 +111,7 @@ impl Controller {
             return Ok(Some(Next::After(AGAIN)));
         };
         self.memories.with(name, |memory| {
-            memory.held = Some((balancer(&service), policy(&service)));
+            memory.held = Some(held(&service));
             memory.removed = None;
         });
         if !verifying {
@@ -144,7 +144,7 @@ impl Controller {
             return Ok(Some(service));
         }
         let Some(service) = self.record(name, &service, Some(&status.id), &wish.mark).await? else { return Ok(None) };
-        self.memories.with(name, |memory| memory.held = Some((balancer(&service), policy(&service))));
+        self.memories.with(name, |memory| memory.held = Some(held(&service)));
         Ok(Some(service))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Service;
 use qcloud_container::kubernetes::load_balancers::DeletePolicy;
 
-use super::claim::{balancer, policy};
+use super::claim::held;
 use super::mark::Mark;
 use super::{Controller, Name};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ impl Controller {
     }
 
     async fn give_up_once(&self, name: &Name, service: &Arc<Service>) -> Result<Next> {
-        let (of, policy) = (balancer(service), policy(service));
+        let (of, policy) = held(service);
         let Some(_turn) = self.turns.take(&of, name) else {
             let reason = "another Service has its turn at the balancer".to_owned();
             return Err(Error::Later { reason, after: Duration::from_secs(5) });

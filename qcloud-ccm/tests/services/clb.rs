@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use apiserver_double::{Fault, Verb};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use qcloud_container::kubernetes::ClusterIdentity;
 use qcloud_container::kubernetes::load_balancers::annotations;
@@ -57,6 +58,7 @@ struct Site {
     config: Config,
     vpc: String,
     machines: Vec<String>,
+    other_regions: Vec<String>,
 }
 
 impl Site {
@@ -78,7 +80,8 @@ impl Site {
             .clock(EmulatedClock(emulator.clock().clone()))
             .build()
             .unwrap();
-        let mut site = Self { lab: Lab::empty(), emulator, config, vpc: String::new(), machines: Vec::new() };
+        let (lab, vpc) = (Lab::empty(), String::new());
+        let mut site = Self { lab, emulator, config, vpc, machines: Vec::new(), other_regions: Vec::new() };
         let made = site.call("vpc", "CreateVpc", json!({ "VpcName": "net", "CidrBlock": "10.0.0.0/16" })).await;
         site.vpc = made["Vpc"]["VpcId"].as_str().unwrap().to_owned();
         let subnet =
@@ -100,7 +103,9 @@ impl Site {
 
     fn start(&mut self) {
         let cluster = ClusterIdentity::new(CLUSTER, "test");
-        let balancers = ClbLoadBalancers::new(&self.config, cluster, ClbOptions::new(self.vpc.as_str()));
+        let mut options = ClbOptions::new(self.vpc.as_str());
+        options.other_regions.clone_from(&self.other_regions);
+        let balancers = ClbLoadBalancers::new(&self.config, cluster, options);
         // The regular look at each balancer, which begins at a random moment, is another matter.
         self.lab.options.verify_every = Duration::from_secs(10_000_000);
         self.lab.start_on(Arc::new(balancers));
@@ -111,7 +116,17 @@ impl Site {
         self.lab.put(json!({
             "apiVersion": "v1", "kind": "Node", "metadata": { "name": format!("node-{n}") },
             "spec": { "providerID": format!("qcloud:///100003/{}", self.machines[n]) },
+            // Balancers of other regions know nodes by their addresses.
+            "status": { "addresses": [{ "type": "InternalIP", "address": format!("10.0.1.{}", n + 10) }] },
         }));
+    }
+
+    fn annotate(&self, service: &str, annotations: &[(&str, Value)]) {
+        self.lab.edit_service(service, |service| {
+            for (name, value) in annotations {
+                service["metadata"]["annotations"][name] = value.clone();
+            }
+        });
     }
 
     async fn call(&self, service: &'static str, action: &str, parameters: Value) -> Value {
@@ -201,6 +216,49 @@ async fn a_balancer_that_someone_deleted_serves_again() {
     site.lab.pass(30 * MINUTE).await;
     site.lab.served("web").await;
     assert_eq!((site.reached("web", 80).len(), site.balancers().await), (3, 1));
+}
+
+/// While the status of the Service can't be written, clients use the old balancer.
+#[tokio::test(start_paused = true)]
+async fn a_balancer_that_is_replaced_serves_until_clients_know_the_new_one() {
+    let site = Site::new().await;
+    site.lab.service("web", &[80]);
+    site.lab.served("web").await;
+    let (old, before) = (site.lab.recorded("web").unwrap(), site.lab.addresses("web"));
+    let subnets = site.call("vpc", "DescribeSubnets", json!({})).await;
+    let subnet = subnets["SubnetSet"][0]["SubnetId"].clone();
+    site.lab.server.faults().on(Verb::Patch, "services/status").answer(Fault::Refuse(500, "InternalError"));
+    site.annotate("web", &[(annotations::INTERNAL_SUBNET, subnet), (annotations::ALLOW_RECREATE, json!("true"))]);
+    site.lab.pass(5 * MINUTE).await;
+    assert_eq!((site.balancers().await, site.reached("web", 80).len()), (2, 3));
+    assert_eq!((site.lab.addresses("web"), site.lab.recorded("web")), (before.clone(), Some(old.clone())));
+    site.lab.server.faults().clear();
+    site.lab.until("replaced", async || site.balancers().await == 1 && site.lab.is_marked("web")).await;
+    assert_ne!((site.lab.addresses("web"), site.lab.recorded("web")), (before, Some(old)));
+    assert_eq!(site.reached("web", 80).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_balancer_that_moves_to_another_region_arrives() {
+    const FAR: &str = "ap-shanghai";
+    let mut site = Site::new().await;
+    site.other_regions = vec![FAR.to_owned()];
+    site.start();
+    site.lab.service("web", &[80]);
+    site.lab.served("web").await;
+    let old = site.lab.recorded("web").unwrap();
+    site.annotate("web", &[(annotations::CROSS_REGION, json!(FAR)), (annotations::ALLOW_RECREATE, json!("true"))]);
+    site.lab.until("gone from here", async || site.balancers().await == 0).await;
+    site.lab.served("web").await;
+    assert_ne!(site.lab.recorded("web").unwrap(), old);
+    // It has come to rest.
+    site.emulator.calls().clear();
+    site.lab.pass(5 * MINUTE).await;
+    assert_eq!(site.emulator.calls().total(), 0, "{:?}", site.emulator.calls().counts());
+    site.lab.delete("web");
+    site.lab.until("gone", async || site.lab.shown("web").is_none()).await;
+    let far = Client::new(&site.config.in_region(FAR), Service::new("clb", "2018-03-17"));
+    assert_eq!(far.call(Raw::new("DescribeLoadBalancers", json!({}))).await.unwrap()["TotalCount"], 0);
 }
 
 #[tokio::test(start_paused = true)]

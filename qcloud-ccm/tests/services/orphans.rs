@@ -5,7 +5,7 @@ use std::time::Duration;
 use qcloud_container::kubernetes::load_balancers::LoadBalancers;
 use qcloud_container::kubernetes::{ClusterIdentity, ErrorKind};
 
-use crate::cloud::{Fault, Op};
+use crate::cloud::{Fault, Op, tcp};
 use crate::lab::Lab;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -54,6 +54,38 @@ async fn an_orphan_is_deleted_when_that_is_asked_for() {
     assert!(other.sweep_owned().await.unwrap().is_empty());
     lab.pass(15 * MINUTE).await;
     assert!(lab.metrics.render().contains("qcloud_ccm_orphans 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_that_someone_uses_stays() {
+    let mut lab = Lab::idle();
+    lab.options.orphans.delete = true;
+    let id = orphan(&mut lab, "lost").await;
+    lab.cloud.inner.make_user_listener(&id, tcp(8080));
+    lab.start();
+    lab.pass(3 * 60 * MINUTE).await;
+    assert!(lab.cloud.inner.exists(&id));
+    let events = lab.events("lost");
+    assert!(
+        events.iter().any(|(reason, note, _)| reason == "OrphanedLoadBalancer" && note.contains("8080")),
+        "{events:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_balancer_is_made_again_also_when_orphans_are_left_alone() {
+    let mut lab = Lab::idle();
+    lab.options.orphans.report = false;
+    let id = orphan(&mut lab, "lost").await;
+    lab.start();
+    lab.service("web", &[80]);
+    lab.served("web").await;
+    let gone = lab.recorded("web").unwrap();
+    lab.cloud.inner.remove_balancer(&gone);
+    lab.pass(3 * 60 * MINUTE).await;
+    assert_ne!(lab.recorded("web").unwrap(), gone);
+    assert!(lab.cloud.inner.exists(&id));
+    assert_eq!(lab.said("lost", "OrphanedLoadBalancer"), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,9 @@ pub mod volumes;
 
 use qcloud_core::RateLimits;
 
+/// The tag with the uid of the cluster that something belongs to.
+pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
+
 /// The documented rates of every service that the adapters call. What else the account does needs its share of them.
 #[must_use]
 pub fn rate_limits() -> RateLimits {

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use qcloud_container::kubernetes::load_balancers::conformance::Harness;
 use qcloud_container::kubernetes::load_balancers::{
-    Host, LbSpec, LbStatus, ListenerKey, ListenerSpec, LoadBalancers, Protocol, ServiceKey, Target,
+    DeletePolicy, Host, LbSpec, LbStatus, ListenerKey, ListenerSpec, LoadBalancers, Protocol, ServiceKey, Target,
 };
-use qcloud_container::kubernetes::{ClusterIdentity, ProviderError, Retry};
+use qcloud_container::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Retry};
 use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
 use qcloud_core::clock::Clock;
 use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Refused(&'static str),
     /// It is not carried out, and the answer says that there is no balancer.
     NoneSeen,
+    /// It is refused with this code, in words that name this host, as long as it names the host.
+    RefusedFor(&'static str, &'static str),
     /// The process ends before it is sent.
     CrashBefore,
     /// The process ends after it was carried out.
@@ -89,6 +91,7 @@ impl Wire {
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let action = request.headers()["X-TC-Action"].to_str().unwrap().to_owned();
+        let body = String::from_utf8_lossy(request.body()).into_owned();
         let lost = || TransportError::new(TransportErrorKind::Interrupted, "cut");
         match self.fault(&action) {
             None => Ok(self.emulator.handle(request).await),
@@ -99,6 +102,12 @@ impl Wire {
             }
             Some(Fault::NoneSeen) => {
                 let body = json!({ "Response": { "TotalCount": 0, "LoadBalancerSet": [], "RequestId": "r" } });
+                Ok(http::Response::new(body.to_string().into()))
+            }
+            Some(Fault::RefusedFor(_, host)) if !body.contains(host) => Ok(self.emulator.handle(request).await),
+            Some(Fault::RefusedFor(code, host)) => {
+                let error = json!({ "Code": code, "Message": format!("the target {host} cannot be bound") });
+                let body = json!({ "Response": { "Error": error, "RequestId": "r" } });
                 Ok(http::Response::new(body.to_string().into()))
             }
             Some(Fault::Refused(code)) => {
@@ -334,24 +343,49 @@ impl Cloud {
         panic!("no end: {last:?}");
     }
 
+    /// The first error that is no waiting.
+    pub(crate) async fn trouble(&self, provider: &dyn LoadBalancers, want: &LbSpec) -> ProviderError {
+        for _ in 0..100 {
+            match provider.ensure(want).await.unwrap_err() {
+                error if error.kind() == ErrorKind::Pending => self.heed(&error),
+                error => return error,
+            }
+        }
+        panic!("no end");
+    }
+
     /// Until nothing is left to be done after the status is written.
     pub(crate) async fn ensure_all(&self, provider: &dyn LoadBalancers, want: &LbSpec) -> LbStatus {
+        let mut want = want.clone();
         for _ in 0..20 {
-            let status = self.ensure(provider, want).await;
+            let status = self.ensure(provider, &want).await;
             let Some(after) = status.again_after else { return status };
+            want.published.clone_from(&status.ingress);
             self.pass(after);
         }
         panic!("no end");
     }
 
     pub(crate) async fn delete(&self, provider: &dyn LoadBalancers, want: &LbSpec) {
+        self.give_up(provider, want, DeletePolicy::Delete).await;
+    }
+
+    pub(crate) async fn give_up(&self, provider: &dyn LoadBalancers, want: &LbSpec, policy: DeletePolicy) {
+        let mut last = None;
         for _ in 0..100 {
-            match provider.delete(&want.reference(), Default::default()).await {
+            match provider.delete(&want.reference(), policy).await {
                 Ok(()) => return,
-                Err(error) => self.heed(&error),
+                Err(error) => self.heed(last.insert(error)),
             }
         }
-        panic!("no end");
+        panic!("no end: {last:?}");
+    }
+
+    /// How many security groups there are that were made for Services.
+    pub(crate) async fn groups(&self) -> usize {
+        let shown = self.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
+        let all = shown["SecurityGroupSet"].as_array().unwrap().iter();
+        all.filter(|group| group["SecurityGroupName"].as_str().unwrap().starts_with("k8s-")).count()
     }
 }
 

@@ -9,4 +9,7 @@ mod crashes;
 mod failures;
 mod features;
 mod random_faults;
+mod refusals;
 mod restarts;
+mod retained;
+mod unseen;

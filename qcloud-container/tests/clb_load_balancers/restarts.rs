@@ -128,6 +128,25 @@ async fn a_record_is_not_believed_after_other_work() {
     assert!(state.listeners.iter().all(|listener| Some(&listener.targets) == first.targets.of(listener.key)));
 }
 
+/// The trouble of one Service is not that of all.
+#[tokio::test]
+async fn an_error_of_one_service_does_not_make_the_others_look_again() {
+    let cloud = Cloud::new().await;
+    let wants = brought_up(&cloud, 3).await;
+    let next = cloud.provider();
+    next.ensure(&wants[0]).await.unwrap();
+    let mut wrong = wants[1].clone();
+    cloud.point(&mut wrong, &[2, 3]);
+    cloud.fail("BatchRegisterTargets", 1, Fault::Refused("InvalidParameterValue.Length"));
+    assert!(next.ensure(&wrong).await.unwrap_err().is_final());
+    next.ensure(&wants[2]).await.unwrap();
+    assert_eq!(cloud.emulator.calls().count("DescribeLoadBalancers"), 1);
+    // Its own balancer is looked at anew.
+    cloud.remove_balancer(wants[1].recorded_id.as_ref().unwrap()).await;
+    let again = cloud.ensure(&next, &wants[1]).await;
+    assert_ne!(Some(again.id), wants[1].recorded_id);
+}
+
 #[tokio::test]
 async fn a_failed_sweep_confirms_nothing() {
     let cloud = Cloud::new().await;
@@ -144,11 +163,6 @@ async fn a_failed_sweep_confirms_nothing() {
 /// The group of source ranges has no place of its own in the sweeps of balancers.
 #[tokio::test]
 async fn a_group_that_lost_its_balancer_is_found_and_removed() {
-    let groups = async |cloud: &Cloud| {
-        let shown = cloud.vpc("DescribeSecurityGroups", json!({ "Limit": "100" })).await;
-        let all = shown["SecurityGroupSet"].as_array().unwrap().iter();
-        all.filter(|group| group["SecurityGroupName"].as_str().unwrap().starts_with("k8s-")).count()
-    };
     for orphan in [false, true] {
         let cloud = Cloud::new().await;
         let provider = cloud.provider();
@@ -156,7 +170,7 @@ async fn a_group_that_lost_its_balancer_is_found_and_removed() {
         want.access = Access::open().with_source_ranges(["10.0.0.0/8".parse().unwrap()]);
         let status = cloud.ensure(&provider, &want).await;
         cloud.remove_balancer(&status.id).await;
-        assert_eq!(groups(&cloud).await, 1);
+        assert_eq!(cloud.groups().await, 1);
 
         let other = cloud.provider_with("cluster-2", Default::default());
         assert!(other.sweep_owned().await.unwrap().is_empty());
@@ -171,7 +185,7 @@ async fn a_group_that_lost_its_balancer_is_found_and_removed() {
         } else {
             cloud.delete(&next, &want).await;
         }
-        assert_eq!(groups(&cloud).await, 0);
+        assert_eq!(cloud.groups().await, 0);
         assert!(next.observe(&want.reference()).await.unwrap().is_none());
     }
 }

@@ -1,9 +1,12 @@
 //! Where traffic goes: from an address, a port and a protocol to the targets behind them.
 
+use std::net::Ipv4Addr;
+
 use super::health::{Checked, Seen};
 use super::listeners::{Listener, carrier};
 use super::load_balancers::LoadBalancer;
 use super::rules::Rule;
+use crate::vpc;
 use crate::world::Local;
 
 /// A request of layer 7: the host and the path it asks for.
@@ -21,6 +24,7 @@ pub(super) fn reached<'a>(
     port: u16,
     protocol: &str,
     asked: Option<Asked<'_>>,
+    client: Option<Ipv4Addr>,
 ) -> Vec<Seen<'a>> {
     let balancers =
         here.region.clb.balancers.values().filter(|balancer| balancer.ready && balancer.answers_at(address));
@@ -29,7 +33,12 @@ pub(super) fn reached<'a>(
     let found = listeners.find(|(_, listener)| {
         listener.port == port && (listener.protocol == protocol || carrier(&listener.protocol) == protocol)
     });
-    let Some(checked) = found.and_then(|(balancer, listener)| forwarding(balancer, listener, asked)) else {
+    let admitted = |(balancer, listener): &(&LoadBalancer, &Listener)| {
+        let (groups, transport) = (&balancer.security_groups, carrier(&listener.protocol));
+        client.is_none_or(|client| groups.is_empty() || vpc::admits(here.region, groups, client, port, transport))
+    };
+    let Some(checked) = found.filter(admitted).and_then(|(balancer, listener)| forwarding(balancer, listener, asked))
+    else {
         return Vec::new();
     };
     if checked.is_stopped() {

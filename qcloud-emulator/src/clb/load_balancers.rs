@@ -270,3 +270,23 @@ fn number_of(vpc_id: &str) -> u64 {
     let mixed = vpc_id.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(131).wrapping_add(u64::from(byte)));
     1_000_000 + mixed % 9_000_000
 }
+
+/// Takes a tag off load balancers, all of which must have it.
+pub(crate) fn take_tag_off(here: &mut Local<'_>, ids: &[String], key: &str) -> Result<(), ApiError> {
+    for id in ids {
+        let Some(balancer) = here.region.clb.balancers.get(id) else {
+            let message = format!("`ResourceIds`: there is no load balancer `{id}` in this region.");
+            return Err(ApiError::new("InvalidParameterValue.ResourceIdInvalid", message));
+        };
+        if balancer.tags.iter().all(|tag| tag.key != key) {
+            let message = format!("The load balancer `{id}` has no tag `{key}`.");
+            return Err(ApiError::new("ResourceNotFound.AttachedTagKeyNotFound", message));
+        }
+    }
+    for id in ids {
+        if let Some(balancer) = here.region.clb.balancers.get_mut(id) {
+            balancer.tags.retain(|tag| tag.key != key);
+        }
+    }
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! What a test asks and tells the load balancers of an emulator beside the API.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 use super::data_path::{self, Asked};
@@ -68,17 +70,30 @@ impl LoadBalancing {
     /// protocol is a listener's, such as `TCP_SSL`, or `TCP` or `UDP` for whatever listens there. HTTP and HTTPS
     /// listeners forward by host and path: ask [`reached_by_request`](Self::reached_by_request).
     pub fn reached_by_connection(&self, address: &str, port: u16, protocol: &str) -> Vec<ReachedTarget> {
-        self.reached(address, port, protocol, None)
+        self.reached(address, port, protocol, None, None)
+    }
+
+    /// The same for connections from this address: none are reached when the load balancer has security groups and none of
+    /// them admits it. Policies count that name an IPv4 network.
+    pub fn reached_from(&self, client: Ipv4Addr, address: &str, port: u16, protocol: &str) -> Vec<ReachedTarget> {
+        self.reached(address, port, protocol, None, Some(client))
     }
 
     /// The targets that requests for this host and path reach over an HTTP or HTTPS listener.
     pub fn reached_by_request(&self, address: &str, port: u16, host: &str, path: &str) -> Vec<ReachedTarget> {
-        self.reached(address, port, "TCP", Some(Asked { host, path }))
+        self.reached(address, port, "TCP", Some(Asked { host, path }), None)
     }
 
-    fn reached(&self, address: &str, port: u16, protocol: &str, asked: Option<Asked<'_>>) -> Vec<ReachedTarget> {
+    fn reached(
+        &self,
+        address: &str,
+        port: u16,
+        protocol: &str,
+        asked: Option<Asked<'_>>,
+        client: Option<Ipv4Addr>,
+    ) -> Vec<ReachedTarget> {
         let found = self.emulator.in_region(&self.region, |here| {
-            let reached = data_path::reached(here, address, port, protocol, asked).into_iter();
+            let reached = data_path::reached(here, address, port, protocol, asked, client).into_iter();
             reached.map(|seen| reached_target(here.region, seen)).collect()
         });
         found.unwrap_or_default()

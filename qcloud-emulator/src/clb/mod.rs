@@ -39,7 +39,7 @@ mod target_changes;
 mod targets;
 mod tasks;
 
-pub(crate) use load_balancers::{LoadBalancer, balancer_of};
+pub(crate) use load_balancers::{LoadBalancer, balancer_of, take_tag_off};
 pub use load_balancing::{LoadBalancing, ReachedTarget, TargetCondition};
 pub(crate) use tasks::{Event, happen};
 

@@ -183,6 +183,8 @@ fn replace(here: &mut Local<'_>, balancers: Vec<LoadBalancer>) {
             }
         }
         if let Some(place) = here.region.clb.balancers.get_mut(&balancer.id) {
+            // Tags are not CLB's to change: those of now count.
+            balancer.tags = std::mem::take(&mut place.tags);
             *place = balancer;
         }
     }

@@ -44,6 +44,7 @@ pub(crate) use interface_work::{CannotMove, instance_gone, move_instances};
 pub(crate) use interfaces::{holder, instance_at, interfaces_of};
 pub(crate) use route_tables::RouteTable;
 pub(crate) use routes::{Destination, Route};
+pub(crate) use security_groups::admits;
 
 /// The service.
 pub(crate) static API: Api = Api::new("vpc", "2017-03-12", include_str!("../../models/vpc-2017-03-12.json"), ACTIONS);

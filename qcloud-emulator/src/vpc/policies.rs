@@ -1,5 +1,7 @@
 //! The policies of security groups, and the version that guards them against lost updates.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -129,6 +131,24 @@ impl Policy {
             "PolicyDescription": self.description,
             "ModifyTime": self.modified.beijing(),
         })
+    }
+
+    /// Whether it is about this traffic.
+    pub(super) fn fits(&self, client: Ipv4Addr, port: u16, transport: &str) -> bool {
+        let network = match self.cidr.parse::<Cidr>() {
+            Ok(cidr) => cidr.contains_address(client),
+            Err(_) => self.cidr.parse() == Ok(client),
+        };
+        let ports = self.port == "ALL"
+            || self.port.split(',').any(|part| {
+                let (from, to) = part.split_once('-').unwrap_or((part, part));
+                matches!((from.parse::<u16>(), to.parse()), (Ok(from), Ok(to)) if (from..=to).contains(&port))
+            });
+        network && ports && (self.protocol == "ALL" || self.protocol.eq_ignore_ascii_case(transport))
+    }
+
+    pub(super) fn accepts(&self) -> bool {
+        self.action == "ACCEPT"
     }
 
     /// Whether the two let the same traffic pass or not, whatever their descriptions.

@@ -1,5 +1,7 @@
 //! Security groups. Their policies are in [`super::policies`].
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -52,6 +54,14 @@ impl SecurityGroup {
     pub(super) fn mentions(&self, id: &str) -> bool {
         self.ingress.iter().chain(&self.egress).any(|policy| policy.security_group_id == id)
     }
+}
+
+/// Whether any of the groups lets a client in. In each the first policy that fits decides; without one nobody gets in.
+pub(crate) fn admits(region: &Region, groups: &[String], client: Ipv4Addr, port: u16, transport: &str) -> bool {
+    groups.iter().filter_map(|id| region.vpc.security_groups.get(id)).any(|group| {
+        let first = group.ingress.iter().find(|policy| policy.fits(client, port, transport));
+        first.is_some_and(Policy::accepts)
+    })
 }
 
 /// The security group of this id, or the error that says it does not exist.

@@ -378,6 +378,12 @@ async fn replaces_only_when_allowed(harness: &dyn Harness) -> Outcome {
     let mut status = ensure(harness, &*balancers, &want).await?;
     holds("there is another balancer", status.id != first.id)?;
     holds("the first one stays until the status is known", harness.exists(&first.id).await)?;
+    // As long as the status of the Service is not written, clients use the first one.
+    for _ in 0..3 {
+        let again = ensure(harness, &*harness.fresh().await, &want).await?;
+        holds("it stays for every process", harness.exists(&first.id).await && again.id == status.id)?;
+    }
+    want.published.clone_from(&status.ingress);
     for _ in 0..100 {
         let Some(after) = status.again_after else { break };
         harness.pass(after).await;

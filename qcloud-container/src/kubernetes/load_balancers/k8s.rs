@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::endpoints::{Endpoint, Node};
 use super::service::{Family, Service, ServiceKey, ServicePort, TargetPort};
+use super::spec::AddressMode;
 use super::state::Ingress;
 use crate::kubernetes::{MachineKind, ProviderId};
 
@@ -24,11 +25,14 @@ impl From<&core::Service> for Service {
             meta.name.clone().unwrap_or_default(),
             meta.uid.clone().unwrap_or_default(),
         );
-        let Some(spec) = &object.spec else {
-            return Self { wants_balancer: false, ..Self::new(key, []) };
-        };
-        let mut service = Self::new(key, spec.ports.iter().flatten().map(ServicePort::from));
+        let status = object.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+        let published = status.and_then(|status| status.ingress.as_ref());
+        let ports = object.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+        let mut service = Self::new(key, ports.map(ServicePort::from));
         service.annotations = meta.annotations.clone().unwrap_or_default();
+        service.published = published.into_iter().flatten().filter_map(read_ingress).collect();
+        service.wants_balancer = false;
+        let Some(spec) = &object.spec else { return service };
         service.wants_balancer = spec.type_.as_deref() == Some("LoadBalancer") && meta.deletion_timestamp.is_none();
         service.class.clone_from(&spec.load_balancer_class);
         service.source_ranges = spec.load_balancer_source_ranges.clone().unwrap_or_default();
@@ -151,6 +155,15 @@ impl From<&Ingress> for core::LoadBalancerIngress {
             Ingress::Hostname(name) => Self { hostname: Some(name.clone()), ..Self::default() },
         }
     }
+}
+
+/// `None` for an entry that names no place.
+fn read_ingress(entry: &core::LoadBalancerIngress) -> Option<Ingress> {
+    let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let Some(address) = text(&entry.ip) else { return text(&entry.hostname).map(Ingress::Hostname) };
+    let is_proxy = entry.ip_mode.as_deref() == Some(AddressMode::Proxy.as_str());
+    let mode = if is_proxy { AddressMode::Proxy } else { AddressMode::Vip };
+    Some(Ingress::Address(address.parse().ok()?, mode))
 }
 
 fn family_of(name: &str) -> Family {

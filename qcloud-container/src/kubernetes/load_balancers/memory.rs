@@ -217,16 +217,16 @@ impl LoadBalancers for InMemoryLoadBalancers {
             }
             self.apply(&mut cloud, &id, &want.key, op);
         }
+        let ingress =
+            cloud.balancers.get(&id).map(|record| record.state.ingress(want.address_mode)).unwrap_or_default();
         let mut again_after = None;
-        if plan.ops.is_empty() {
+        if want.is_published(&ingress) {
             for id in &plan.superseded {
                 self.give_up(&mut cloud, id, &want.key.uid, DeletePolicy::Delete);
             }
         } else if !plan.superseded.is_empty() {
             again_after = Some(Duration::from_secs(1));
         }
-        let ingress =
-            cloud.balancers.get(&id).map(|record| record.state.ingress(want.address_mode)).unwrap_or_default();
         Ok(LbStatus { id, ingress, again_after })
     }
 

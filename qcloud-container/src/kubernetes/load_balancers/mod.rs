@@ -74,6 +74,19 @@ impl LbRef {
         Self { service, existing: None, recorded: None, region: None }
     }
 
+    /// The balancer of a Service: also of one that wants none any more, is being deleted, or whose other annotations make
+    /// no sense, for which [`LbSpec::read`] gives none.
+    #[must_use]
+    pub fn of(service: &Service) -> Self {
+        let text = |name| service.annotations.get(name).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        Self {
+            service: service.key.clone(),
+            existing: text(annotations::EXISTING_ID),
+            recorded: text(annotations::RECORDED_ID),
+            region: text(annotations::CROSS_REGION),
+        }
+    }
+
     /// With the id of the existing balancer that the Service uses.
     #[must_use]
     pub fn with_existing(mut self, id: impl Into<String>) -> Self {
@@ -97,6 +110,17 @@ pub enum DeletePolicy {
     Delete,
     /// The balancer itself stays for the user to keep; what the Service put on it is removed.
     Retain,
+}
+
+impl DeletePolicy {
+    /// What a Service says becomes of its balancer. When in doubt it stays: that can be mended.
+    #[must_use]
+    pub fn of(service: &Service) -> Self {
+        match service.annotations.get(annotations::RETAIN).map(|text| text.trim()) {
+            None | Some("" | "false") => Self::Delete,
+            Some(_) => Self::Retain,
+        }
+    }
 }
 
 /// Load balancers for Services.

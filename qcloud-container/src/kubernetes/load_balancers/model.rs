@@ -13,6 +13,7 @@ pub(super) fn created(state: &mut LbState, want: &LbSpec) {
     state.charging = want.charging;
     state.bandwidth = want.bandwidth;
     state.pass_to_targets = want.pass_to_targets;
+    state.retain = want.retain;
     state.ready = false;
     state.reaches_other_networks = want.cross_network.is_some();
     state.network = want.cross_network.as_ref().and_then(|cross| cross.network.clone());

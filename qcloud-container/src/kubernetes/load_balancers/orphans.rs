@@ -31,13 +31,13 @@ impl OrphanTracker {
         Self { grace, since: BTreeMap::new() }
     }
 
-    /// Looks at a complete sweep. `live` are the uids of all Services, out of a cache that is known to be complete.
+    /// Looks at a complete sweep. A balancer that is to [stay](LbState::retain) is no orphan. `live` are the uids of all Services, out of a cache that is known to be complete.
     pub fn look(&mut self, sweep: &[LbState], live: &BTreeSet<String>, now: Instant) -> Orphans {
         let mut orphans = Orphans::default();
         let mut seen = BTreeSet::new();
         for state in sweep {
             let Owner::Service(uid) = &state.owner else { continue };
-            if live.contains(uid) || !seen.insert(uid.clone()) {
+            if state.retain || live.contains(uid) || !seen.insert(uid.clone()) {
                 continue;
             }
             let since = *self.since.entry(uid.clone()).or_insert(now);

@@ -138,7 +138,8 @@ pub struct Plan {
     /// The steps.
     pub ops: Vec<Op>,
     /// Other balancers that the Service no longer needs, by id. They are given up (removed, or freed of what the
-    /// Service put on them) only when there are no steps left and clients know the new address.
+    /// Service put on them) only when there are no steps left and clients know the new address
+    /// ([`LbSpec::is_published`]).
     pub superseded: Vec<String>,
 }
 

@@ -97,6 +97,7 @@ impl LbSpec {
 
         let mut spec = Self::new(service.key.clone(), []);
         spec.local_traffic = service.local_traffic;
+        spec.published.clone_from(&service.published);
         spec.recorded_id = values.text(names::RECORDED_ID).map(str::to_owned);
         spec.recorded_fingerprint = values.text(names::RECORDED_FINGERPRINT).map(str::to_owned);
         spec.family = family(service)?;

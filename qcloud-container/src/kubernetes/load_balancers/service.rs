@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::state::Ingress;
+
 /// A Service. Its uid tells it apart: a Service of the same name that was made later is another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -130,6 +132,8 @@ pub struct Service {
     pub health_check_node_port: Option<u16>,
     /// Whether node ports are allocated (`spec.allocateLoadBalancerNodePorts`).
     pub has_node_ports: bool,
+    /// `status.loadBalancer.ingress`.
+    pub published: Vec<Ingress>,
 }
 
 impl Service {
@@ -149,6 +153,7 @@ impl Service {
             local_traffic: false,
             health_check_node_port: None,
             has_node_ports: true,
+            published: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::access::Access;
 use super::listener::{ListenerKey, ListenerSpec};
 use super::selector::LabelSelector;
 use super::service::{Family, ServiceKey};
+use super::state::Ingress;
 use super::targets::TargetSet;
 use super::weights::PodWeights;
 use super::{LbRef, names};
@@ -177,6 +178,9 @@ pub struct LbSpec {
     pub existing: Option<Existing>,
     /// The id that an earlier pass recorded on the Service.
     pub recorded_id: Option<String>,
+    /// Where the status of the Service says that it is reached. A balancer that another one replaces is given up only when
+    /// this names the new one: until then, clients use the old address.
+    pub published: Vec<Ingress>,
     /// The [fingerprint](Self::fingerprint) that an earlier pass recorded on the Service. With it, a new process need not
     /// read a balancer whose wish has not changed.
     ///
@@ -221,6 +225,7 @@ impl LbSpec {
             address: None,
             existing: None,
             recorded_id: None,
+            published: Vec::new(),
             recorded_fingerprint: None,
             charging: None,
             bandwidth: None,
@@ -237,6 +242,13 @@ impl LbSpec {
     #[must_use]
     pub fn listener(&self, key: ListenerKey) -> Option<&ListenerSpec> {
         self.listeners.iter().find(|listener| listener.key == key)
+    }
+
+    /// Whether the status of the Service leads clients to just these places, whatever it says about how traffic arrives.
+    #[must_use]
+    pub fn is_published(&self, ingress: &[Ingress]) -> bool {
+        self.published.len() == ingress.len()
+            && self.published.iter().zip(ingress).all(|(published, place)| published.leads_to(place))
     }
 
     /// How to name its balancer to [`LoadBalancers`](super::LoadBalancers).
@@ -258,9 +270,14 @@ impl LbSpec {
     /// the same specification; that costs one pass.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        // What an earlier pass recorded is no wish.
-        let wish =
-            Self { recorded_id: None, recorded_fingerprint: None, targets: TargetSet::default(), ..self.clone() };
+        // What an earlier pass left on the Service is no wish.
+        let wish = Self {
+            recorded_id: None,
+            published: Vec::new(),
+            recorded_fingerprint: None,
+            targets: TargetSet::default(),
+            ..self.clone()
+        };
         let wish: String = hex::encode(Sha256::digest(format!("{wish:?}"))).chars().take(32).collect();
         format!("{wish}.{}", self.targets.fingerprint())
     }

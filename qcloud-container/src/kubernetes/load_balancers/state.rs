@@ -33,6 +33,8 @@ pub struct LbState {
     pub owner: Owner,
     /// The Service that its tags name, as `namespace/name`, for people.
     pub service_name: Option<String>,
+    /// Whether the Service that it was made for wants it to stay.
+    pub retain: bool,
     /// Whether it can be worked on.
     pub ready: bool,
     /// Public or internal.
@@ -71,6 +73,7 @@ impl LbState {
             name: String::new(),
             owner,
             service_name: None,
+            retain: false,
             ready: true,
             scope: Scope::Public,
             network: None,
@@ -183,6 +186,18 @@ pub enum Ingress {
     Hostname(String),
 }
 
+impl Ingress {
+    /// Whether both are the same address or name.
+    #[must_use]
+    pub fn leads_to(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Address(one, _), Self::Address(other, _)) => one == other,
+            (Self::Hostname(one), Self::Hostname(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// A balancer that is as wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -192,8 +207,8 @@ pub struct LbStatus {
     pub id: String,
     /// For `status.loadBalancer.ingress`.
     pub ingress: Vec<Ingress>,
-    /// When to ensure it once more after the status is written: something is left that must come after that, such as
-    /// the removal of the balancer that this one replaces.
+    /// When to ensure it once more, with what the status [says by then](super::LbSpec::published): something is left that
+    /// must come after that, such as the removal of the balancer that this one replaces.
     pub again_after: Option<Duration>,
 }
 

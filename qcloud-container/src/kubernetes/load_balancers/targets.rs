@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use sha2::{Digest, Sha256};
 
@@ -46,6 +47,15 @@ impl Target {
     #[must_use]
     pub fn address(address: IpAddr, port: u16) -> Self {
         Self { host: Host::Address(address), port }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Instance(id) => write!(f, "{id}:{}", self.port),
+            Host::Address(address) => SocketAddr::new(*address, self.port).fmt(f),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use qcloud_clb::model::{LoadBalancer, LoadBalancerStatus};
 use tokio::sync::OwnedMutexGuard;
 
 use super::confirm::Listeners;
-use crate::kubernetes::load_balancers::{LbRef, LbState, LbStatus};
+use super::ownership::{self, SERVICE_UID_TAG};
+use super::tasks::Task;
+use crate::kubernetes::load_balancers::{Host, LbRef, LbState, LbStatus};
 
 /// How old a sweep may be that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +36,30 @@ pub(super) struct Known {
     pub(super) at: Duration,
     /// All of its balancers.
     pub(super) states: Vec<LbState>,
-    /// The balancer that is being made, and since when.
-    pub(super) making: Option<(String, Duration)>,
+    /// How many balancers the sweep had in which they were looked for.
+    pub(super) swept: usize,
     /// Whether the last change was one of this process, and may still be under way.
     pub(super) changing: bool,
+}
+
+/// A balancer that this process ordered for a Service. Searches may not show it at once, nor its tags.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    /// Its id; empty when the answer to the order got lost.
+    pub(super) id: String,
+    pub(super) at: Duration,
+    pub(super) stage: Stage,
+}
+
+/// How far an ordered balancer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing is seen of it yet.
+    Ordered,
+    /// It was seen with its tags: when it is not seen any more, it is gone.
+    Seen,
+    /// It can be worked on.
+    Ready,
 }
 
 /// A wish that is met.
@@ -74,8 +96,16 @@ struct Memory {
     met: BTreeMap<String, Met>,
     /// Services whose balancers this process has worked on: what an earlier one recorded of them no longer counts.
     touched: BTreeSet<String>,
+    /// The last order for each Service.
+    orders: BTreeMap<String, Order>,
     /// How often the token of a Service's order was found to be spent.
     epochs: BTreeMap<String, u32>,
+    /// The last task that was begun for each Service.
+    tasks: BTreeMap<String, Task>,
+    /// The security groups that this process made for Services. Searches may not show them at once.
+    groups: BTreeMap<String, (String, Duration)>,
+    /// Hosts that CLB refused as targets.
+    suspects: BTreeSet<Host>,
     /// Balancers that were asked for together with others that are being made, and when.
     polled: BTreeMap<String, (Duration, Option<LoadBalancer>)>,
 }
@@ -110,11 +140,28 @@ impl Cache {
         self.memory().met.insert(service_uid.to_owned(), met);
     }
 
+    /// Forgets how a Service's balancers are. That they exist stays known: what was ordered may not show yet.
     pub(super) fn forget(&self, service_uid: &str) {
         let mut memory = self.memory();
         memory.services.remove(service_uid);
         memory.met.remove(service_uid);
-        memory.sweep = None;
+        if let Some(sweep) = &mut memory.sweep {
+            let Sweep { balancers, changed, .. } = Arc::make_mut(sweep);
+            let theirs = balancers.iter().filter(|balancer| is_of(balancer, service_uid));
+            changed.extend(theirs.map(|balancer| balancer.load_balancer_id.clone()));
+        }
+    }
+
+    /// Forgets a Service of which nothing is left.
+    pub(super) fn removed(&self, service_uid: &str) {
+        self.forget(service_uid);
+        let mut memory = self.memory();
+        memory.orders.remove(service_uid);
+        memory.tasks.remove(service_uid);
+        memory.groups.remove(service_uid);
+        if let Some(sweep) = &mut memory.sweep {
+            Arc::make_mut(sweep).balancers.retain(|balancer| !is_of(balancer, service_uid));
+        }
     }
 
     pub(super) fn keep_sweep(&self, now: Duration, balancers: Vec<LoadBalancer>) -> Arc<Sweep> {
@@ -136,10 +183,6 @@ impl Cache {
         self.memory().listeners.as_ref().filter(|(at, _)| *at == sweep).map(|(_, listeners)| Arc::clone(listeners))
     }
 
-    pub(super) fn sweep_size(&self) -> usize {
-        self.memory().sweep.as_ref().map_or(0, |sweep| sweep.balancers.len())
-    }
-
     /// Notes that a balancer of the sweep is no longer as it was.
     pub(super) fn changed(&self, id: &str) {
         if let Some(sweep) = &mut self.memory().sweep {
@@ -157,6 +200,49 @@ impl Cache {
         }
     }
 
+    pub(super) fn order(&self, service_uid: &str) -> Option<Order> {
+        self.memory().orders.get(service_uid).cloned()
+    }
+
+    pub(super) fn put_order(&self, service_uid: &str, order: Order) {
+        self.memory().orders.insert(service_uid.to_owned(), order);
+    }
+
+    pub(super) fn drop_order(&self, service_uid: &str) {
+        self.memory().orders.remove(service_uid);
+    }
+
+    pub(super) fn task(&self, service_uid: &str) -> Option<Task> {
+        self.memory().tasks.get(service_uid).cloned()
+    }
+
+    pub(super) fn put_task(&self, service_uid: &str, task: Task) {
+        self.memory().tasks.insert(service_uid.to_owned(), task);
+    }
+
+    /// The security group that was made for a Service, and when.
+    pub(super) fn group(&self, service_uid: &str) -> Option<(String, Duration)> {
+        self.memory().groups.get(service_uid).cloned()
+    }
+
+    pub(super) fn put_group(&self, service_uid: &str, id: &str, now: Duration) {
+        self.memory().groups.insert(service_uid.to_owned(), (id.to_owned(), now));
+    }
+
+    pub(super) fn is_suspect(&self, host: &Host) -> bool {
+        self.memory().suspects.contains(host)
+    }
+
+    /// Notes whether CLB takes a host as a target.
+    pub(super) fn suspect(&self, host: &Host, refused: bool) {
+        let mut memory = self.memory();
+        if refused {
+            memory.suspects.insert(host.clone());
+        } else {
+            memory.suspects.remove(host);
+        }
+    }
+
     pub(super) fn epoch(&self, service_uid: &str) -> u32 {
         self.memory().epochs.get(service_uid).copied().unwrap_or(0)
     }
@@ -169,7 +255,8 @@ impl Cache {
     pub(super) fn making_with(&self, id: &str, most: usize, now: Duration) -> Vec<String> {
         let memory = self.memory();
         let fresh = |id: &String| memory.polled.get(id).is_some_and(|polled| holds(polled, now));
-        let others = memory.services.values().filter_map(|known| known.making.as_ref().map(|(id, _)| id.clone()));
+        let making = memory.orders.values().filter(|order| order.stage != Stage::Ready && !order.id.is_empty());
+        let others = making.map(|order| order.id.clone());
         let mut ids = vec![id.to_owned()];
         ids.extend(others.filter(|other| other != id && !fresh(other)).take(most.saturating_sub(1)));
         ids
@@ -187,6 +274,10 @@ impl Cache {
     pub(super) fn polled(&self, id: &str, now: Duration) -> Option<Option<LoadBalancer>> {
         self.memory().polled.remove(id).filter(|polled| holds(polled, now)).map(|(_, balancer)| balancer)
     }
+}
+
+fn is_of(balancer: &LoadBalancer, service_uid: &str) -> bool {
+    ownership::tag(balancer, SERVICE_UID_TAG) == Some(service_uid)
 }
 
 fn holds((at, balancer): &(Duration, Option<LoadBalancer>), now: Duration) -> bool {

@@ -129,9 +129,8 @@ impl Regional {
 
 /// Fills in what the sweeps do not show as it is wanted.
 fn imagine(state: &mut LbState, want: &LbSpec, seen: Option<&BTreeSet<ListenerKey>>) {
-    // A Service with source ranges has a group of its own; without any, it may have those that someone put there.
-    let (wanted, seen_groups) = (&want.access.groups, &state.access.groups);
-    if !want.access.source_ranges.is_empty() && wanted.is_subset(seen_groups) && wanted.len() < seen_groups.len() {
+    // A balancer with source ranges has the group with them and no other; without any, those that someone put there.
+    if !want.access.source_ranges.is_empty() && state.access.groups.len() == 1 {
         state.access = want.access.clone();
     }
     for spec in want.listeners.iter().filter(|spec| seen.is_some_and(|seen| seen.contains(&spec.key))) {

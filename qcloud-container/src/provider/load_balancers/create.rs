@@ -6,23 +6,28 @@ use qcloud_clb::model as clb;
 use qcloud_core::{Effect, Raw};
 use serde_json::Value;
 
-use super::cache::Known;
+use super::cache::{Known, Order, Stage};
 use super::observe::MOST_IDS;
+use super::tasks::Outcome;
 use super::{Regional, ownership};
-use crate::kubernetes::load_balancers::{Charging, Family, LbSpec, Scope, StaticAddress, annotations, names};
+use crate::kubernetes::load_balancers::{
+    Charging, Family, LbSpec, Op, Owner, Scope, StaticAddress, annotations, names,
+};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// When to look again at what is being made.
 pub(super) const SOON: Duration = Duration::from_secs(2);
 /// How long a balancer that was ordered may stay out of sight.
-const UNSEEN: Duration = Duration::from_secs(60);
+pub(super) const UNSEEN: Duration = Duration::from_secs(60);
 
 impl Regional {
     /// Orders a balancer. The same wish gives the same order, which CLB carries out once.
     pub(super) async fn order(&self, want: &LbSpec) -> Result<String> {
         let body = self.order_body(want)?;
         let wish = format!("{body}{}", want.recorded_id.as_deref().unwrap_or_default());
-        let epoch = self.cache.epoch(&want.key.uid);
+        let uid = want.key.uid.as_str();
+        let ordered = |id: &str| Order { id: id.to_owned(), at: self.now(), stage: Stage::Ordered };
+        let epoch = self.cache.epoch(uid);
         let token = names::create_token(&self.cluster, &want.key, &wish, epoch);
         let mut body = body;
         body.insert("ClientToken", token);
@@ -31,17 +36,27 @@ impl Regional {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("InvalidParameter.ClientTokenLimitExceeded") => {
                 // A look has just shown that there is nothing; what the token once made is gone or never came.
-                self.cache.next_epoch(&want.key.uid);
+                self.cache.next_epoch(uid);
                 return Err(ProviderError::pending("the order has to be given anew", Duration::from_secs(1)));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                let error = ProviderError::from(error);
+                if error.kind() == ErrorKind::Ambiguous {
+                    self.cache.put_order(uid, ordered(""));
+                }
+                return Err(error);
+            }
         };
-        let id = answer.get("LoadBalancerIds").and_then(|ids| ids.get(0)).and_then(Value::as_str);
-        match id {
-            Some(id) => Ok(id.to_owned()),
+        let Some(id) = answer.get("LoadBalancerIds").and_then(|ids| ids.get(0)).and_then(Value::as_str) else {
             // CLB may name it only in the task.
-            None => Err(ProviderError::new(ErrorKind::Ambiguous, "the answer to the order names no balancer")),
+            self.cache.put_order(uid, ordered(""));
+            return Err(ProviderError::new(ErrorKind::Ambiguous, "the answer to the order names no balancer"));
+        };
+        self.cache.put_order(uid, ordered(id));
+        if let Some(task) = answer.get("RequestId").and_then(Value::as_str) {
+            self.began(uid, &Op::Create, task.to_owned());
         }
+        Ok(id.to_owned())
     }
 
     fn order_body(&self, want: &LbSpec) -> Result<Body> {
@@ -99,9 +114,8 @@ impl Regional {
     }
 
     /// Looks whether an ordered balancer is there, and asks for others that are being made in the same call.
-    pub(super) async fn poll(&self, service_uid: &str, known: &mut Known) -> Result<()> {
-        let Some((id, since)) = known.making.clone() else { return Ok(()) };
-        let now = self.now();
+    pub(super) async fn poll(&self, service_uid: &str, order: &Order, known: &mut Known) -> Result<()> {
+        let (id, now) = (order.id.clone(), self.now());
         let seen = match self.cache.polled(&id, now) {
             Some(seen) => seen,
             None => {
@@ -112,24 +126,42 @@ impl Regional {
                 found.into_iter().find(|balancer| balancer.load_balancer_id == id)
             }
         };
-        match seen {
-            Some(balancer) if balancer.status == clb::LoadBalancerStatus::Normal => {
-                self.cache.made(&balancer);
-                known.making = None;
-                known.states.retain(|state| state.id != id);
-                known.states.push(self.read_balancer(&balancer));
-                known.at = now;
-                return Ok(());
-            }
-            None if now.saturating_sub(since) > UNSEEN => {
-                // The order failed, or gave what was since removed. Another one needs another token.
-                self.cache.next_epoch(service_uid);
-                known.making = None;
-                known.at = Duration::ZERO;
-            }
-            _ => {}
+        // Without its tags, which may show later, it would not be taken for the Service's.
+        let is_own = |balancer: &clb::LoadBalancer| {
+            ownership::owner(&self.cluster, balancer) == Owner::Service(service_uid.to_owned())
+        };
+        let pending = || ProviderError::pending(format!("the balancer {id} is being made"), SOON);
+        let Some(balancer) = seen else { return Err(self.unseen(service_uid, order).await?.unwrap_or_else(pending)) };
+        if !is_own(&balancer) {
+            return Err(pending());
         }
-        Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON))
+        let is_ready = balancer.status == clb::LoadBalancerStatus::Normal;
+        let stage = if is_ready { Stage::Ready } else { Stage::Seen };
+        self.cache.put_order(service_uid, Order { stage, ..order.clone() });
+        if !is_ready {
+            return Err(pending());
+        }
+        self.cache.made(&balancer);
+        known.states.retain(|state| state.id != id);
+        known.states.push(self.read_balancer(&balancer));
+        known.at = now;
+        Ok(())
+    }
+
+    /// What an ordered balancer came to that is not seen. Nothing is said of one that may still come.
+    async fn unseen(&self, service_uid: &str, order: &Order) -> Result<Option<ProviderError>> {
+        let outcome = self.outcome(service_uid, &order.id, &Op::Create).await?;
+        let late = self.now().saturating_sub(order.at) >= UNSEEN;
+        let failure = match outcome {
+            Outcome::Failed(error) => Some(error),
+            Outcome::Running => return Ok(None),
+            _ if late || order.stage == Stage::Seen => None,
+            _ => return Ok(None),
+        };
+        // The order failed, or gave what was since removed. Another one needs another token.
+        self.cache.next_epoch(service_uid);
+        self.cache.drop_order(service_uid);
+        Ok(failure)
     }
 }
 

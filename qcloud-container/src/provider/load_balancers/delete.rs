@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use qcloud_clb::model as clb;
 
-use super::cache::Age;
+use super::cache::{Age, Order, Stage};
 use super::create::SOON;
 use super::ensure::gone;
-use super::ownership::RETAINED_PREFIX;
 use super::{Regional, execute};
 use crate::kubernetes::load_balancers::{Access, DeletePolicy, LbRef, LbState, Owner, ServiceKey};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
@@ -17,19 +16,42 @@ const DELETED: Duration = Duration::from_secs(5);
 
 impl Regional {
     pub(super) async fn delete_alone(&self, of: &LbRef, policy: DeletePolicy) -> Result<()> {
-        for state in self.candidates(of, Age::Now).await? {
+        let uid = of.service.uid.as_str();
+        let states = self.candidates(of, Age::Now).await?.states;
+        self.find_order(uid, &states)?;
+        for state in states {
             match self.give_up(&state, &of.service, policy, true).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(&state.id, &error)),
                 other => other?,
             }
         }
         // Whoever else removed the balancer did not know of its group.
-        self.delete_group(&of.service).await.map_err(|error| match error.kind() {
+        self.delete_groups(&of.service).await.map_err(|error| match error.kind() {
             ErrorKind::InUse => error.with_retry_after(DELETED),
             _ => error,
         })?;
-        self.cache.forget(&of.service.uid);
+        self.cache.removed(uid);
         Ok(())
+    }
+
+    /// Makes sure that a balancer which this process has just ordered is among those that were found for its Service: it
+    /// may not show yet, or not as the Service's.
+    pub(super) fn find_order(&self, service_uid: &str, states: &[LbState]) -> Result<()> {
+        let Some(order) = self.recent_order(service_uid) else { return Ok(()) };
+        let own = Owner::Service(service_uid.to_owned());
+        let is_it = |state: &LbState| state.owner == own && (order.id.is_empty() || state.id == order.id);
+        if states.iter().any(is_it) {
+            if order.stage == Stage::Ordered {
+                self.cache.put_order(service_uid, Order { stage: Stage::Seen, ..order });
+            }
+            return Ok(());
+        }
+        match order.stage {
+            Stage::Ordered => {
+                Err(ProviderError::pending(format!("the ordered balancer {} does not show yet", order.id), SOON))
+            }
+            Stage::Seen | Stage::Ready => Ok(()),
+        }
     }
 
     /// Removes a balancer, or what the Service put on it. Success means that there is nothing left to remove.
@@ -42,6 +64,10 @@ impl Regional {
     ) -> Result<()> {
         let pending = |after| Err(ProviderError::pending(format!("the balancer {} is being removed", state.id), after));
         let own = state.owner == Owner::Service(service.uid.clone());
+        if !state.ready {
+            // What is on it can't be seen.
+            return pending(SOON);
+        }
         if !own || policy == DeletePolicy::Retain {
             let ids: Vec<String> = state.owned_listeners().into_iter().map(|listener| listener.id).collect();
             if let Some(first) = ids.chunks(execute::MOST_DELETED).next() {
@@ -49,7 +75,7 @@ impl Regional {
                 return pending(SOON);
             }
             if with_group {
-                match self.delete_group(service).await {
+                match self.delete_groups(service).await {
                     Err(error) if error.kind() == ErrorKind::InUse && !state.access.source_ranges.is_empty() => {
                         self.set_access(state, &Access::open(), service).await?;
                         return pending(SOON);
@@ -59,16 +85,11 @@ impl Regional {
                 }
             }
             if own {
-                // Last of all: under its new name, it is no longer the Service's.
-                let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
-                let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
-                self.clb.modify_load_balancer_attributes(request).await?;
+                // Last of all: then it is no longer the Service's.
+                self.disown(state).await?;
                 return pending(SOON);
             }
             return Ok(());
-        }
-        if !state.ready {
-            return pending(SOON);
         }
         if state.protection.deletion == Some(true) {
             let request = clb::ModifyLoadBalancerAttributes::new(state.id.as_str()).delete_protect(false);
@@ -77,7 +98,7 @@ impl Regional {
         }
         if with_group {
             // The group goes first: after the balancer nothing would lead to it.
-            match self.delete_group(service).await {
+            match self.delete_groups(service).await {
                 Err(error) if error.kind() == ErrorKind::InUse => {}
                 Ok(()) => return self.delete_balancer(state).await,
                 Err(error) => return Err(error),

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use qcloud_clb::model as clb;
 
-use super::cache::{Age, Known, Met, Sweep};
-use super::create::SOON;
-use super::{Regional, ownership};
+use super::cache::{Age, Known, Met, Order, Stage, Sweep};
+use super::create::{SOON, UNSEEN};
+use super::tasks::Outcome;
+use super::{Regional, access, ownership, targets};
 use crate::kubernetes::load_balancers::{
     DeletePolicy, LbRef, LbSpec, LbState, LbStatus, Op, Owner, Subject, TargetSet, plan, plan_targets,
 };
@@ -16,11 +17,14 @@ use crate::kubernetes::{ErrorKind, ProviderError, Result};
 /// A sweep with fewer balancers was read in one piece.
 const ONE_PAGE: usize = 100;
 
+/// When targets that were refused are tried again.
+const REFUSED: Duration = Duration::from_secs(60);
+
 /// How long what a sweep shows of a balancer is taken for its present state.
 const FRESH: Duration = Duration::from_secs(5);
 
 impl Regional {
-    /// After an error that says that things are not as they were thought to be, all of it is forgotten.
+    /// After an error that says that things are not as they were thought to be, the Service's are forgotten.
     pub(super) fn settle<T>(&self, service_uid: &str, result: Result<T>) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
@@ -28,6 +32,8 @@ impl Regional {
         };
         match error.kind() {
             ErrorKind::Pending | ErrorKind::Busy | ErrorKind::Throttled => {}
+            // These say nothing of the balancers.
+            ErrorKind::Unavailable | ErrorKind::Unauthorized => {}
             _ => self.cache.forget(service_uid),
         }
         Err(error)
@@ -40,10 +46,12 @@ impl Regional {
             return Ok(status);
         }
         let mut known = self.known(&want.reference()).await?;
-        if known.making.is_some() {
-            let polled = self.poll(uid, &mut known).await;
+        if let Some(order) = self.making(uid) {
+            let polled = self.poll(uid, &order, &mut known).await;
             if let Err(error) = polled {
-                self.cache.put(uid, known);
+                if self.making(uid).is_some() {
+                    self.cache.put(uid, known);
+                }
                 return Err(error);
             }
         }
@@ -57,18 +65,21 @@ impl Regional {
             Err(error) => return Err(error),
         };
         let Subject::Existing(id) = plan.subject else {
-            if self.cache.sweep_size() >= ONE_PAGE && !self.of_service(uid).await?.is_empty() {
+            let overlooked = if known.swept >= ONE_PAGE { self.of_service(uid).await? } else { Vec::new() };
+            if !overlooked.is_empty() {
                 // Pages shift when balancers come and go: this one fell between two of them.
+                overlooked.iter().for_each(|balancer| self.cache.made(balancer));
                 let message = "a balancer of the Service was overlooked";
                 return Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(1)));
             }
             let id = self.order(want).await?;
-            known.making = Some((id.clone(), self.now()));
             known.at = self.now();
             self.cache.put(uid, known);
             return Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON));
         };
-        let finished = plan.ops.is_empty();
+        if let Some(state) = known.states.iter().find(|state| state.id == id) {
+            access::check_alone(want, state)?;
+        }
         self.carry_out(&want.reference(), &mut known, &id, plan.ops).await?;
 
         let Some(state) = known.states.iter().find(|state| state.id == id) else {
@@ -81,7 +92,8 @@ impl Regional {
         }
         let mut status = LbStatus::new(id, ingress);
         if !plan.superseded.is_empty() {
-            if !finished {
+            if !want.is_published(&status.ingress) {
+                // Clients still use the other one.
                 status.again_after = Some(Duration::from_secs(1));
                 self.cache.put(uid, known);
                 return Ok(status);
@@ -111,9 +123,8 @@ impl Regional {
             .filter(wanted)
             .min_by_key(|state| (of.recorded.as_ref() != Some(&state.id), state.id.clone()))
         else {
-            let making = known.making.is_some();
             self.cache.put(uid, known);
-            return Err(if making {
+            return Err(if self.making(uid).is_some() {
                 ProviderError::pending("the balancer is being made", SOON)
             } else {
                 ProviderError::new(ErrorKind::NotFound, format!("{} has no balancer", of.service))
@@ -127,20 +138,28 @@ impl Regional {
 
     /// What is known of a Service, by memory or by looking. It is taken out of memory: what fails is forgotten.
     async fn known(&self, of: &LbRef) -> Result<Known> {
-        let now = self.now();
         if let Some(known) = self.cache.take(&of.service.uid) {
-            let recent = now.saturating_sub(known.at) < self.options.verify_after;
+            let recent = self.now().saturating_sub(known.at) < self.options.verify_after;
             let complete = of.existing.iter().all(|id| known.states.iter().any(|state| &state.id == id));
-            if known.making.is_some() || (recent && complete) {
+            if recent && complete {
                 return Ok(known);
             }
         }
-        let states = self.candidates(of, Age::Recent).await?;
-        Ok(Known { at: now, states, ..Known::default() })
+        self.candidates(of, Age::Recent).await
+    }
+
+    /// The ordered balancer that is not ready yet.
+    fn making(&self, service_uid: &str) -> Option<Order> {
+        self.cache.order(service_uid).filter(|order| order.stage != Stage::Ready && !order.id.is_empty())
+    }
+
+    /// The last order for a Service, while searches may not show it, or not as the Service's.
+    pub(super) fn recent_order(&self, service_uid: &str) -> Option<Order> {
+        self.cache.order(service_uid).filter(|order| self.now().saturating_sub(order.at) < UNSEEN)
     }
 
     /// All balancers that concern a Service, read to their targets.
-    pub(super) async fn candidates(&self, of: &LbRef, age: Age) -> Result<Vec<LbState>> {
+    pub(super) async fn candidates(&self, of: &LbRef, age: Age) -> Result<Known> {
         let now = self.now();
         let swept = match age {
             Age::Recent => self.swept().await?,
@@ -164,7 +183,10 @@ impl Regional {
                 balancers.push(balancer.clone());
             }
         }
-        for id in of.existing.iter().chain(&of.recorded) {
+        // An order that is being made is polled for by whoever works on it.
+        let ordered = self.recent_order(&of.service.uid).filter(|_| age == Age::Now).map(|order| order.id);
+        let ordered = ordered.filter(|id| !id.is_empty());
+        for id in of.existing.iter().chain(&of.recorded).chain(&ordered) {
             if !again.contains(id) && balancers.iter().all(|balancer| balancer.load_balancer_id != *id) {
                 again.push(id.clone());
             }
@@ -181,11 +203,12 @@ impl Regional {
                 Err(error) => return Err(error),
             }
         }
-        Ok(states)
+        Ok(Known { at: now, states, swept: swept.balancers.len(), changing: false })
     }
 
     /// Takes steps until one is under way that others have to wait for.
     async fn carry_out(&self, of: &LbRef, known: &mut Known, id: &str, ops: Vec<Op>) -> Result<()> {
+        let uid = of.service.uid.as_str();
         let mut refused = Vec::new();
         let mut ops = ops.into_iter().flat_map(super::execute::in_calls).peekable();
         while let Some(op) = ops.next() {
@@ -193,7 +216,16 @@ impl Regional {
                 // Nothing is put back, so that the next pass looks.
                 return Err(ProviderError::pending(format!("the balancer {id} is being made"), SOON));
             }
+            match self.outcome(uid, id, &op).await? {
+                Outcome::Failed(error) => return Err(error),
+                Outcome::Running | Outcome::Succeeded => {
+                    // What was read is older than that.
+                    return Err(ProviderError::pending(format!("the balancer {id} is being changed"), SOON));
+                }
+                Outcome::Unknown => {}
+            }
             let Some(state) = known.states.iter_mut().find(|state| state.id == id) else { break };
+            let Some(op) = targets::spare(op, state, &refused) else { continue };
             let outcome = self.execute(state, &of.service, &op).await;
             let done = match outcome {
                 Ok(done) => done,
@@ -201,31 +233,35 @@ impl Regional {
                     // Refused before anything was done: what is known still holds, unless someone else is at work, or
                     // an earlier call of this process whose answer was lost.
                     if error.kind() == ErrorKind::Throttled || known.changing {
-                        self.cache.put(&of.service.uid, known.clone());
+                        self.cache.put(uid, known.clone());
                     }
                     return Err(error);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound && known.changing => {
                     // A listener can be used only when the task that makes it has ended. That is waited for once.
                     known.changing = false;
-                    self.cache.put(&of.service.uid, known.clone());
+                    self.cache.put(uid, known.clone());
                     return Err(
                         ProviderError::pending(format!("the balancer {id} is being changed"), SOON).with_source(error)
                     );
                 }
                 // What is not there any more, and what is there by now: a process before may have had it under way.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
-                    return Err(gone(id, &error));
+                    return Err(match self.last_outcome(uid, id).await? {
+                        Outcome::Failed(failure) => failure,
+                        _ => gone(id, &error),
+                    });
                 }
                 Err(error) => return Err(error),
             };
             self.cache.changed(id);
             known.at = self.now();
-            known.changing = done.is_task;
+            known.changing = done.task.is_some();
             refused.extend(done.refused);
-            if done.is_task {
+            if let Some(task) = done.task {
+                self.began(uid, &op, task);
                 if ops.peek().is_some() {
-                    self.cache.put(&of.service.uid, known.clone());
+                    self.cache.put(uid, known.clone());
                 }
                 // After the last step nothing is put back: the next pass looks whether all came out as wanted.
                 return Err(ProviderError::pending(format!("the balancer {id} is being changed"), SOON));
@@ -234,8 +270,8 @@ impl Regional {
         if refused.is_empty() {
             return Ok(());
         }
-        let message = format!("the balancer {id} refused targets: {}", refused.join("; "));
-        Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(Duration::from_secs(30)))
+        let message = format!("the balancer {id} refused targets: {}", targets::describe(&refused));
+        Err(ProviderError::new(ErrorKind::Conflict, message).with_retry_after(REFUSED))
     }
 }
 

@@ -6,6 +6,7 @@ use qcloud_clb::model as clb;
 use qcloud_core::Raw;
 
 use super::create::Body;
+use super::targets::Refusal;
 use super::{Regional, ownership, wire};
 use crate::kubernetes::load_balancers::{
     Attribute, Binding, LbState, ListenerKey, Op, Rule, ServiceKey, Settings, model,
@@ -22,10 +23,10 @@ const MOST_WEIGHTS: usize = 50;
 /// What came of a step.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// Whether it goes on for a while, during which CLB refuses others.
-    pub(super) is_task: bool,
-    /// What was not done, and why.
-    pub(super) refused: Option<String>,
+    /// The id of the task that goes on for a while, during which CLB refuses others.
+    pub(super) task: Option<String>,
+    /// Targets that were not added or removed.
+    pub(super) refused: Vec<Refusal>,
 }
 
 /// Cuts a step into steps of one call each.
@@ -45,11 +46,11 @@ pub(super) fn in_calls(op: Op) -> Vec<Op> {
 impl Regional {
     /// Takes a step, and notes on `state` what it changes.
     pub(super) async fn execute(&self, state: &mut LbState, service: &ServiceKey, op: &Op) -> Result<Done> {
-        let task = Done { is_task: true, refused: None };
         let id = state.id.clone();
         let mut new_ids = Vec::new();
-        match op {
-            Op::Create | Op::AwaitReady => return Ok(task),
+        let task = match op {
+            // Not steps to be taken on a balancer: it is waited for.
+            Op::Create | Op::AwaitReady => return Ok(Done::default()),
             Op::Update(attributes) => {
                 let request =
                     attributes.iter().fold(clb::ModifyLoadBalancerAttributes::new(id), |request, attribute| {
@@ -64,15 +65,17 @@ impl Regional {
                             Attribute::ModificationProtection(_) => request,
                         }
                     });
-                self.clb.modify_load_balancer_attributes(request).await?;
+                self.clb.modify_load_balancer_attributes(request).await?.request_id
             }
             Op::SetAccess(access) => self.set_access(state, access, service).await?,
             Op::DeleteListeners(listeners) => {
                 let ids: Vec<String> = listeners.iter().map(|listener| listener.id.clone()).collect();
-                self.delete_listeners(&id, ids).await?;
+                self.delete_listeners(&id, ids).await?
             }
             Op::CreateListeners { keys, settings } => {
-                new_ids = self.create_listeners(&id, service, keys, settings).await?;
+                let (ids, task) = self.create_listeners(&id, service, keys, settings).await?;
+                new_ids = ids;
+                task
             }
             Op::ModifyListener { listener, settings } => {
                 let mut request = modify_listener(&id, &listener.id, listener.key, settings);
@@ -86,13 +89,15 @@ impl Regional {
                 if observed.is_none_or(|observed| observed.settings.reset_on_removal == Some(true)) {
                     request.deregister_target_rst = settings.reset_on_removal;
                 }
-                self.clb.modify_listener(request).await?;
+                self.clb.modify_listener(request).await?.request_id
             }
             Op::CreateRules { listener, rules, settings } => {
                 let own_host = wire::own_host(state);
                 let inputs = rules.iter().map(|rule| wire::rule(rule, settings, &own_host));
                 let request = clb::CreateRule::new(id, listener_id(state, *listener)?, inputs);
-                new_ids = self.clb.create_rule(request).await?.location_ids;
+                let answer = self.clb.create_rule(request).await?;
+                new_ids = answer.location_ids;
+                answer.request_id
             }
             Op::ModifyRule { listener, rule, settings } => {
                 let location = rule_id(state, *listener, rule)?;
@@ -100,59 +105,58 @@ impl Regional {
                 request.health_check = Some(wire::rule_health(&settings.health, &rule.host));
                 request.scheduler = settings.scheduler.map(wire::scheduler);
                 request.session_expire_time = Some(i64::from(settings.session_seconds));
-                self.clb.modify_rule(request).await?;
+                self.clb.modify_rule(request).await?.request_id
             }
             Op::SetHostTls { listener, host, tls } => {
                 let domain = if host.is_empty() { wire::own_host(state) } else { host.clone() };
                 let mut request = clb::ModifyDomainAttributes::new(id, listener_id(state, *listener)?, domain);
                 (request.certificate, request.multi_cert_info) = wire::certificate(tls);
-                self.clb.modify_domain_attributes(request).await?;
+                self.clb.modify_domain_attributes(request).await?.request_id
             }
             Op::DeleteRules { listener, rules } => {
                 let locations = rules.iter().map(|rule| rule_id(state, *listener, rule)).collect::<Result<Vec<_>>>()?;
                 let request = clb::DeleteRule::new(id, listener_id(state, *listener)?).location_ids(locations);
-                self.clb.delete_rule(request).await?;
+                self.clb.delete_rule(request).await?.request_id
             }
             Op::SetWeights(bindings) => {
                 let request = clb::BatchModifyTargetWeight::new(id, weights(state, bindings)?);
-                self.clb.batch_modify_target_weight(request).await?;
+                self.clb.batch_modify_target_weight(request).await?.request_id
             }
             Op::AddTargets(bindings) => {
-                let request = clb::BatchRegisterTargets::new(id, batch(state, bindings, true)?);
-                let answer = self.clb.batch_register_targets(request).await?;
-                return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
+                let refused = self.add_targets(state, bindings).await?;
+                return Ok(Done { task: None, refused });
             }
             Op::RemoveTargets(bindings) => {
-                let request = clb::BatchDeregisterTargets::new(id, batch(state, bindings, false)?);
-                let answer = self.clb.batch_deregister_targets(request).await?;
-                return Ok(note(state, op, bindings, &answer.fail_listener_id_set, answer.message));
+                let refused = self.remove_targets(state, bindings).await?;
+                return Ok(Done { task: None, refused });
             }
-        }
+        };
         let mut new_ids = new_ids.into_iter();
         model::apply(state, op, |_| new_ids.next().unwrap_or_default());
-        Ok(task)
+        Ok(Done { task: Some(task), refused: Vec::new() })
     }
 
-    pub(super) async fn delete_listeners(&self, balancer: &str, ids: Vec<String>) -> Result<()> {
+    /// Removes listeners, at least one. Gives the id of the task.
+    pub(super) async fn delete_listeners(&self, balancer: &str, ids: Vec<String>) -> Result<String> {
         if ids.is_empty() {
             // To CLB, no ids are all listeners.
-            return Ok(());
+            return Err(ProviderError::new(ErrorKind::Internal, "no listener is named that is to be removed"));
         }
         let request = clb::DeleteLoadBalancerListeners::new(balancer).listener_ids(ids);
-        match self.clb.delete_load_balancer_listeners(request).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.clb.delete_load_balancer_listeners(request).await?.request_id)
     }
 
+    /// Gives the ids of the listeners and of the task.
     async fn create_listeners(
         &self,
         balancer: &str,
         service: &ServiceKey,
         keys: &[ListenerKey],
         settings: &Settings,
-    ) -> Result<Vec<String>> {
-        let Some(protocol) = keys.first().map(|key| key.protocol) else { return Ok(Vec::new()) };
+    ) -> Result<(Vec<String>, String)> {
+        let Some(protocol) = keys.first().map(|key| key.protocol) else {
+            return Err(ProviderError::new(ErrorKind::Internal, "no listener is named that is to be made"));
+        };
         let ports = keys.iter().map(|key| i64::from(key.port));
         let mut request = clb::CreateListener::new(balancer, ports, wire::protocol(protocol));
         let name = |&key: &ListenerKey| ownership::listener_name(&self.cluster, service, key, settings);
@@ -179,7 +183,8 @@ impl Regional {
         let ids = answer.get("ListenerIds").and_then(serde_json::Value::as_array);
         let ids: Vec<String> = ids.into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect();
         if ids.len() == keys.len() {
-            return Ok(ids);
+            let task = answer.get("RequestId").and_then(serde_json::Value::as_str).unwrap_or_default();
+            return Ok((ids, task.to_owned()));
         }
         Err(ProviderError::new(ErrorKind::Ambiguous, "the answer does not name each listener that was to be made"))
     }
@@ -220,7 +225,7 @@ fn rule_id(state: &LbState, key: ListenerKey, rule: &Rule) -> Result<String> {
     listener.and_then(|listener| listener.rule(rule)).map(|rule| rule.id.clone()).ok_or_else(|| missing(key))
 }
 
-fn batch(state: &LbState, bindings: &[Binding], with_weight: bool) -> Result<Vec<clb::BatchTarget>> {
+pub(super) fn batch(state: &LbState, bindings: &[Binding], with_weight: bool) -> Result<Vec<clb::BatchTarget>> {
     bindings
         .iter()
         .map(|binding| {
@@ -250,17 +255,4 @@ fn weights(state: &LbState, bindings: &[Binding]) -> Result<Vec<clb::RsWeightRul
         }
     }
     Ok(rules)
-}
-
-/// Notes the part of a batch that was done. CLB refuses all targets of a listener when it refuses one.
-fn note(state: &mut LbState, op: &Op, bindings: &[Binding], failed: &[String], message: Option<String>) -> Done {
-    let failed_at = |key| listener_id(state, key).is_ok_and(|id| failed.iter().any(|failed| failed == id));
-    let (bad, good): (Vec<Binding>, Vec<Binding>) =
-        bindings.iter().cloned().partition(|binding| failed_at(binding.listener));
-    let done = if matches!(op, Op::AddTargets(_)) { Op::AddTargets(good) } else { Op::RemoveTargets(good) };
-    model::apply(state, &done, |_| String::new());
-    let refused = bad.first().map(|binding| {
-        format!("{} and others of {} ({})", binding.target.port, binding.listener, message.unwrap_or_default())
-    });
-    Done { is_task: false, refused }
 }

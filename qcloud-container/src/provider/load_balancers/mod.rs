@@ -10,6 +10,8 @@ mod execute;
 mod observe;
 mod ownership;
 mod regional;
+mod targets;
+mod tasks;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use crate::kubernetes::load_balancers::{
 };
 use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
-pub use ownership::{ADDRESS_TAG, CLUSTER_TAG, RETAINED_PREFIX, SERVICE_TAG, SERVICE_UID_TAG};
+pub use ownership::{ADDRESS_TAG, CLUSTER_TAG, RETAIN_TAG, RETAINED_PREFIX, SERVICE_TAG, SERVICE_UID_TAG};
 
 /// How balancers are made and removed.
 #[derive(Clone, Debug)]
@@ -151,6 +153,8 @@ impl LoadBalancers for ClbLoadBalancers {
 
     async fn ensure(&self, want: &LbSpec) -> Result<LbStatus> {
         self.limits().check(want)?;
+        access::check(&want.access)?;
+        ownership::check_name(&want.name)?;
         let reference = want.reference();
         let here = self.at(reference.region.as_deref())?;
         let left = self.elsewhere(want, here).await?;
@@ -163,8 +167,7 @@ impl LoadBalancers for ClbLoadBalancers {
         }
         let mut status = here.ensure(want).await?;
         if let Some(left) = left {
-            if want.recorded_id.as_ref() == Some(&status.id) {
-                // Clients know the new address.
+            if want.is_published(&status.ingress) {
                 left.delete(&reference, DeletePolicy::Delete).await?;
             }
             status.again_after = Some(Duration::from_secs(1));

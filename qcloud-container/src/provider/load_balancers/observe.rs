@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use qcloud_clb::model as clb;
 
-use super::ownership::{self, ADDRESS_TAG, CLUSTER_TAG, SERVICE_TAG, SERVICE_UID_TAG};
+use super::ownership::{self, ADDRESS_TAG, CLUSTER_TAG, RETAIN_TAG, SERVICE_TAG, SERVICE_UID_TAG};
 use super::{Regional, wire};
 use crate::kubernetes::Result;
 use crate::kubernetes::load_balancers::{
@@ -56,6 +56,7 @@ impl Regional {
         let mut state = LbState::new(balancer.load_balancer_id.as_str(), ownership::owner(&self.cluster, balancer));
         state.name.clone_from(&balancer.load_balancer_name);
         state.reserved_address = ownership::tag(balancer, ADDRESS_TAG).map(str::to_owned);
+        state.retain = ownership::tag(balancer, RETAIN_TAG) == Some("true");
         state.service_name = ownership::tag(balancer, SERVICE_TAG).map(str::to_owned);
         state.ready = balancer.status == clb::LoadBalancerStatus::Normal;
         let internal = balancer.load_balancer_type == clb::LoadBalancerType::Internal;

@@ -1,21 +1,34 @@
-//! Whose balancer is whose: by tags, and by a name for those that are kept.
+//! Whose balancer is whose, by tags.
 
-use qcloud_clb::model::{LoadBalancer, TagInfo};
+use qcloud_clb::model::{LoadBalancer, ModifyLoadBalancerAttributes, TagInfo};
+use qcloud_core::{Raw, Service};
+use serde_json::json;
 
-use crate::kubernetes::ClusterIdentity;
-use crate::kubernetes::load_balancers::{LbSpec, ListenerKey, Owner, ServiceKey, Settings, StaticAddress, names};
+use super::Regional;
+use crate::kubernetes::load_balancers::{
+    LbSpec, LbState, ListenerKey, Owner, ServiceKey, Settings, StaticAddress, annotations, names,
+};
+use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
-/// The tag with the cluster's uid.
-pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
+pub use crate::provider::CLUSTER_TAG;
+
 /// The tag with the uid of the Service.
 pub const SERVICE_UID_TAG: &str = "qcloud-rs-service-uid";
 /// The tag with namespace and name of the Service, for people.
 pub const SERVICE_TAG: &str = "qcloud-rs-service";
 /// The tag with the id of the elastic address that the balancer was made with. CLB shows it nowhere else.
 pub const ADDRESS_TAG: &str = "qcloud-rs-address";
-/// What the name of a balancer begins with that outlived its Service. CLB cannot take tags away, so the name says that
-/// they no longer count.
+/// The tag of a balancer whose Service wants it to stay, from the beginning.
+pub const RETAIN_TAG: &str = "qcloud-rs-retain";
+/// What the name of a balancer begins with that outlived its Service and could not be rid of its tags: they no longer
+/// count.
 pub const RETAINED_PREFIX: &str = "retained-";
+
+/// CLB has no action that takes tags away.
+const TAGS: Service = Service::new("tag", "2018-08-13");
+
+/// Tags that no Service can set.
+const OWN_TAGS: [&str; 5] = [CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG, ADDRESS_TAG, RETAIN_TAG];
 
 /// The tags of everything that is made for a Service.
 pub(super) fn own_tags(cluster: &ClusterIdentity, service: &ServiceKey) -> [(&'static str, String); 3] {
@@ -23,21 +36,64 @@ pub(super) fn own_tags(cluster: &ClusterIdentity, service: &ServiceKey) -> [(&'s
 }
 
 pub(super) fn tags(cluster: &ClusterIdentity, want: &LbSpec) -> Vec<TagInfo> {
-    let own = own_tags(cluster, &want.key);
     let address = match &want.address {
         Some(StaticAddress::Reserved(id)) => Some((ADDRESS_TAG, id.clone())),
         _ => None,
     };
+    let retain = want.retain.then(|| (RETAIN_TAG, "true".to_owned()));
+    let own = own_tags(cluster, &want.key).into_iter().chain(address).chain(retain);
     let theirs = want.tags.iter().map(|(name, value)| (name.as_str(), value.clone()));
-    own.into_iter()
-        .chain(address)
-        .chain(theirs.filter(|(name, _)| ![CLUSTER_TAG, SERVICE_UID_TAG, SERVICE_TAG, ADDRESS_TAG].contains(name)))
+    own.chain(theirs.filter(|(name, _)| !OWN_TAGS.contains(name)))
         .map(|(name, value)| TagInfo { tag_key: name.to_owned(), tag_value: value })
         .collect()
 }
 
 pub(super) fn tag<'b>(balancer: &'b LoadBalancer, name: &str) -> Option<&'b str> {
     balancer.tags.iter().find(|tag| tag.tag_key == name).map(|tag| tag.tag_value.as_str())
+}
+
+/// Refuses a name that says that a balancer is nobody's.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if !name.starts_with(RETAINED_PREFIX) {
+        return Ok(());
+    }
+    let message = format!(
+        "annotation {}: LoadBalancerName {name:?}: names that begin with {RETAINED_PREFIX} are those of balancers that \
+         outlived their Services",
+        annotations::CREATE_PARAMETERS
+    );
+    Err(ProviderError::new(ErrorKind::InvalidArgument, message))
+}
+
+impl Regional {
+    /// Lets go of a balancer that stays: it loses its tags, or, where that is not permitted, gets a name that says so.
+    pub(super) async fn disown(&self, state: &LbState) -> Result<()> {
+        // Without the last two it is no longer found: they go when all else is done.
+        for tag in [RETAIN_TAG, SERVICE_TAG, CLUSTER_TAG, SERVICE_UID_TAG] {
+            let request = json!({
+                "ServiceType": "clb",
+                "ResourcePrefix": "clb",
+                "ResourceRegion": self.region,
+                "ResourceIds": [state.id],
+                "TagKey": tag,
+            });
+            match self.clb.call(Raw::new("DetachResourcesTag", request).with_service(TAGS)).await {
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => {
+                    let error = ProviderError::from(error);
+                    if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Unsupported) {
+                        return Err(error);
+                    }
+                    let name: String = format!("{RETAINED_PREFIX}{}", state.name).chars().take(80).collect();
+                    let request = ModifyLoadBalancerAttributes::new(state.id.as_str()).load_balancer_name(name);
+                    self.clb.modify_load_balancer_attributes(request).await?;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn owner(cluster: &ClusterIdentity, balancer: &LoadBalancer) -> Owner {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use qcloud_core::Config;
 
-use super::ClbOptions;
 use super::cache::{Age, Cache, Locks};
+use super::{ClbOptions, ownership};
 use crate::kubernetes::load_balancers::{
     DeletePolicy, Feature, LbLimits, LbRef, LbSpec, LbState, LbStatus, Owner, ServiceKey, TargetSet,
 };
@@ -50,8 +50,8 @@ impl Regional {
 
     pub(super) fn limits(&self) -> LbLimits {
         let mut limits = LbLimits::new(self.options.listeners, self.options.targets_per_listener);
-        // CLB has 20 tags on a balancer, and at most four are ours.
-        limits.tags = 16;
+        // CLB has 20 tags on a balancer, and at most five are ours.
+        limits.tags = 15;
         // RSA, ECC and SM2.
         limits.certificates = 3;
         // No action of CLB sets it.
@@ -63,11 +63,12 @@ impl Regional {
     pub(super) async fn has_balancer_of(&self, service: &ServiceKey) -> Result<bool> {
         let owner = Owner::Service(service.uid.clone());
         let swept = self.swept().await?;
-        Ok(swept.balancers.iter().any(|balancer| super::ownership::owner(&self.cluster, balancer) == owner))
+        Ok(swept.balancers.iter().any(|balancer| ownership::owner(&self.cluster, balancer) == owner))
     }
 
     pub(super) async fn observe(&self, of: &LbRef) -> Result<Option<LbState>> {
-        let mut states = self.candidates(of, Age::Now).await?;
+        let mut states = self.candidates(of, Age::Now).await?.states;
+        self.find_order(&of.service.uid, &states)?;
         let own = Owner::Service(of.service.uid.clone());
         states.retain(|state| state.owner == own || state.listeners.iter().any(|listener| listener.owned));
         states.sort_by_key(|state| (of.recorded.as_ref() != Some(&state.id), state.id.clone()));

@@ -225,6 +225,14 @@ pub(super) fn target(target: &Target, weight: u16) -> clb::Target {
     }
 }
 
+/// How CLB's messages name a host.
+pub(super) fn host_name(host: &Host) -> String {
+    match host {
+        Host::Instance(id) => id.clone(),
+        Host::Address(address) => address.to_string(),
+    }
+}
+
 fn host(host: &Host) -> (Option<String>, Option<String>) {
     match host {
         Host::Instance(id) => (Some(id.clone()), None),

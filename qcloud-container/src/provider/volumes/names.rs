@@ -7,8 +7,8 @@ use super::invalid;
 use crate::kubernetes::volumes::Attachment;
 use crate::kubernetes::{ClusterIdentity, Result};
 
-/// The tag with the uid of the cluster that made a disk or a snapshot.
-pub const CLUSTER_TAG: &str = "qcloud-rs-cluster";
+pub use crate::provider::CLUSTER_TAG;
+
 /// The tag with the name that a disk was requested with.
 pub const VOLUME_TAG: &str = "qcloud-rs-volume";
 /// The tag with the snapshot that a disk was made from.

@@ -47,6 +47,42 @@ async fn connections_reach_healthy_targets_with_a_weight() {
 }
 
 #[tokio::test]
+async fn a_client_gets_in_that_any_security_group_admits() {
+    let client = client();
+    let network = network(&client, 1).await;
+    let balancer = client.balancer(&network.vpc).await;
+    let listener = client.listener(&balancer, "TCP", 80).await;
+    let vip = client.vip(&balancer).await;
+    let targets = json!([{"InstanceId": network.instances[0], "Port": 1}]);
+    client
+        .clb_done("RegisterTargets", json!({"LoadBalancerId": balancer, "ListenerId": listener, "Targets": targets}))
+        .await;
+    let traffic = client.emulator.load_balancing("ap-guangzhou");
+    let admitted = |last: u8| !traffic.reached_from([10, 0, 0, last].into(), &vip, 80, "TCP").is_empty();
+    let group = async |policies: Value| {
+        let group = json!({"GroupName": "g", "GroupDescription": "test"});
+        let id = client.vpc("CreateSecurityGroup", group).await.unwrap()["SecurityGroup"]["SecurityGroupId"].clone();
+        let set = json!({"SecurityGroupId": id, "SecurityGroupPolicySet": {"Ingress": policies}});
+        client.vpc("CreateSecurityGroupPolicies", set).await.unwrap();
+        id
+    };
+    let policy = |network: &str, port: &str, action: &str| json!({"Protocol": "TCP", "Port": port, "CidrBlock": network, "Action": action});
+    let few = group(json!([policy("10.0.0.4", "80", "DROP"), policy("10.0.0.0/29", "70-90,443", "ACCEPT")])).await;
+    let all = group(json!([policy("0.0.0.0/0", "ALL", "ACCEPT")])).await;
+    let other = group(json!([policy("0.0.0.0/0", "81", "ACCEPT")])).await;
+    for (groups, expected) in [
+        (json!([]), [true, true, true]),
+        (json!([few]), [true, false, false]),
+        (json!([few, other]), [true, false, false]),
+        (json!([few, all]), [true, true, true]),
+    ] {
+        let set = json!({"LoadBalancerId": balancer, "SecurityGroups": groups});
+        client.clb_done("SetLoadBalancerSecurityGroups", set).await;
+        assert_eq!([3, 4, 9].map(admitted), expected, "{groups}");
+    }
+}
+
+#[tokio::test]
 async fn requests_reach_the_targets_of_their_rule() {
     let client = client();
     let network = network(&client, 1).await;

@@ -15,6 +15,7 @@ mod listeners;
 mod lists;
 mod registration;
 mod rules;
+mod tags;
 mod target_groups;
 mod tasks;
 
