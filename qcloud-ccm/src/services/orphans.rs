@@ -10,7 +10,7 @@ use kube::api::ListParams;
 use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, LbState, OrphanTracker, annotations};
 use tokio::time::Instant;
 
-use super::claim::{annotation, balancer, has_finalizer};
+use super::claim::{annotation, balancer, is_held};
 use super::mark::Mark;
 use super::{Controller, Name};
 use crate::error::{Error, Result};
@@ -137,7 +137,8 @@ impl Controller {
             let of = balancer(&service);
             // The sweep is of the cluster's own region.
             let elsewhere = annotation(&service, annotations::CROSS_REGION).is_some();
-            let finished = has_finalizer(&service) && Mark::of(&service).wish.is_some() && !elsewhere;
+            let held = is_held(&service, self.options.class.as_deref());
+            let finished = held && Mark::of(&service).wish.is_some() && !elsewhere;
             if let (Some(id), None, true) = (of.recorded, of.existing, finished) {
                 recorded.insert(id, Name::of(&service));
             }

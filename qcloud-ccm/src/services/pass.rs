@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
-use qcloud_container::kubernetes::load_balancers::annotations::{RECORDED_FINGERPRINT, RECORDED_ID};
 use qcloud_container::kubernetes::load_balancers::{self as contract, LbStatus};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use tokio::time::Instant;
 
-use super::claim::{balancer, has_finalizer, policy};
+use super::claim::{balancer, is_held, policy};
 use super::mark::Mark;
 use super::memory::Refused;
 use super::wish::{Wish, has_references};
-use super::writes::has_ingress;
+use super::writes::{RECORDED, has_ingress};
 use super::{Controller, Name};
 use crate::error::{Error, Result};
 use crate::queue::Next;
@@ -46,7 +45,7 @@ impl Controller {
 
         let applied = Mark::of(service);
         let due = self.memories.is_due(name, self.options.verify_every);
-        let whole = has_finalizer(service) && has_ingress(service);
+        let whole = is_held(service, self.options.class.as_deref()) && has_ingress(service);
         if whole && applied == wish.mark && !due {
             self.memories.with(name, |memory| memory.held = Some((balancer(service), policy(service))));
             self.memories.met(name, false);
@@ -106,7 +105,7 @@ impl Controller {
     /// Makes the balancer as it is wanted, or goes on making it. `None` when all is done.
     async fn make(&self, name: &Name, service: &Arc<Service>, wish: &Wish) -> Result<Option<Next>> {
         // One that only has to be looked at again is no news, unless something is found to be wrong.
-        let verifying = has_finalizer(service) && Mark::of(service) == wish.mark;
+        let verifying = is_held(service, self.options.class.as_deref()) && Mark::of(service) == wish.mark;
         let Some(service) = self.hold(name, service, &Mark::default()).await? else {
             return Ok(Some(Next::After(AGAIN)));
         };
@@ -170,12 +169,8 @@ pub(super) fn is_patience(error: &ProviderError) -> bool {
 /// What of an object someone else may have changed to make a difference: all but the status and what is written here.
 fn digest(service: &Service) -> u64 {
     let meta = &service.metadata;
-    let annotations: Vec<_> = meta
-        .annotations
-        .iter()
-        .flatten()
-        .filter(|(name, _)| *name != RECORDED_FINGERPRINT && *name != RECORDED_ID)
-        .collect();
+    let annotations: Vec<_> =
+        meta.annotations.iter().flatten().filter(|(name, _)| !RECORDED.contains(&name.as_str())).collect();
     let text = serde_json::json!([meta.uid, meta.labels, annotations, service.spec]);
     let mut hasher = DefaultHasher::new();
     text.to_string().hash(&mut hasher);
