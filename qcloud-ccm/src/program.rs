@@ -17,13 +17,13 @@ use qcloud_core::environment::ProcessEnvironment;
 
 use crate::cli::Arguments;
 use crate::cloud_config::{CloudConfig, CloudConfigError, RoutePlace};
-use crate::cluster;
 use crate::controllers::{Controllers, Kind};
 use crate::error::{Error, Result};
 use crate::health::{self, Health};
 use crate::logging;
 use crate::manager::{Manager, Providers};
 use crate::metrics::Metrics;
+use crate::patience::Patience;
 
 /// Why the program ends, in words for whoever started it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -136,7 +136,7 @@ async fn client(kubeconfig: Option<&Path>) -> Result<Client, Failure> {
             format!("not in a cluster ({error}); outside of one, --kubeconfig says how to reach it")
         })?,
     };
-    Ok(ClientBuilder::try_from(config)?.with_layer(&cluster::patience()).build())
+    Ok(ClientBuilder::try_from(config)?.with_layer(&Patience).build())
 }
 
 /// A name for this process that no other one has.
