@@ -30,6 +30,8 @@ use crate::metrics::Metrics;
 /// What stands before the names of the variables.
 const PREFIX: &str = "TENCENTCLOUD_CLOUD_CONTROLLER_MANAGER_";
 
+/// How often the targets and settings of a balancer's listeners are read although nothing has changed.
+const INSPECTION: Duration = Duration::from_secs(6 * 3_600);
 /// The API may leave a machine out for some seconds after a change of it.
 const SHORTEST_GRACE: Duration = Duration::from_secs(10);
 
@@ -241,6 +243,8 @@ impl CloudConfig {
     pub fn balancers(&self) -> Result<ClbOptions, CloudConfigError> {
         let mut options = ClbOptions::new(self.vpc_id()?);
         options.force_delete = self.force_delete_balancers.unwrap_or(options.force_delete);
+        // Each balancer costs calls of its own then; that it has its listeners is seen long before.
+        options.inspect_after = INSPECTION;
         options.other_regions.clone_from(&self.balancer_regions);
         Ok(options)
     }

@@ -151,7 +151,7 @@ impl Controller {
         let there: BTreeSet<&str> = swept.iter().map(|state| state.id.as_str()).collect();
         for (id, name) in recorded.iter().filter(|(id, _)| !there.contains(id.as_str())) {
             tracing::warn!(balancer = id, service = %name, "the balancer of this Service is not there");
-            self.memories.doubt(name, self.options.verify_every);
+            self.memories.doubt(name);
             self.queue.add(name.clone());
         }
     }
