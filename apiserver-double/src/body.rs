@@ -29,12 +29,22 @@ pub struct ResponseBody(Content);
 #[derive(Debug)]
 enum Content {
     Whole(Option<Bytes>),
+    /// Nothing comes after this.
+    Stalled(Option<Bytes>),
     Stream(mpsc::Receiver<Result<Bytes, Lost>>),
 }
 
 impl ResponseBody {
     pub(crate) fn whole(text: Bytes) -> Self {
         Self(Content::Whole(Some(text)))
+    }
+
+    /// The same, but only the first half of it ever comes. A stream has no half.
+    pub(crate) fn stalled(self) -> Self {
+        match self.0 {
+            Content::Whole(Some(text)) => Self(Content::Stalled(Some(text.slice(..text.len() / 2)))),
+            other => Self(other),
+        }
     }
 
     pub(crate) fn stream(frames: mpsc::Receiver<Result<Bytes, Lost>>) -> Self {
@@ -49,6 +59,10 @@ impl Body for ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
         match &mut self.get_mut().0 {
             Content::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Content::Stalled(text) => match text.take() {
+                Some(half) => Poll::Ready(Some(Ok(Frame::data(half)))),
+                None => Poll::Pending,
+            },
             Content::Stream(frames) => frames.poll_recv(context).map(|frame| frame.map(|frame| frame.map(Frame::data))),
         }
     }
@@ -62,7 +76,7 @@ impl Body for ResponseBody {
             Content::Whole(text) => {
                 hyper::body::SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
             }
-            Content::Stream(_) => hyper::body::SizeHint::default(),
+            Content::Stalled(_) | Content::Stream(_) => hyper::body::SizeHint::default(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Fault {
     Late(Duration),
     /// No answer ever. A watch opens, and stays silent.
     Stall,
+    /// It is carried out, and its answer stops in the middle; the connection stays open. A watch opens, and stays silent.
+    BodyStall,
     /// A watch opens and ends at once.
     WatchEnd,
     /// A watch opens and breaks in the middle of an event.

@@ -16,6 +16,8 @@ const LATEST: usize = 10_000;
 pub struct Request {
     /// What was to be done.
     pub verb: Verb,
+    /// The group of the API; empty for the core.
+    pub group: String,
     /// To what, as paths name it: `nodes`.
     pub resource: String,
     /// Empty, or `status`.
@@ -85,6 +87,7 @@ impl Requests {
         let number = log.first + log.latest.len() as u64;
         log.latest.push_back(Request {
             verb: call.verb,
+            group: place.group.clone(),
             resource: place.plural.clone(),
             subresource: place.subresource.clone(),
             namespace: place.namespace.clone(),

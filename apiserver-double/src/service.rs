@@ -76,11 +76,14 @@ impl ApiService {
             Some(Fault::Stall) if !is_watch => return std::future::pending().await,
             _ => {}
         }
-        let lost = matches!(fault, Some(Fault::LostAfter));
-        let response = match self.carry_out(parts, &call, &body, fault) {
+        let (lost, stalls) = (matches!(fault, Some(Fault::LostAfter)), matches!(fault, Some(Fault::BodyStall)));
+        let mut response = match self.carry_out(parts, &call, &body, fault) {
             Ok(response) => response,
             Err(refusal) => refused(&refusal),
         };
+        if stalls {
+            response = response.map(ResponseBody::stalled);
+        }
         if lost { Err(Lost::After) } else { Ok(self.logged(number, response)) }
     }
 

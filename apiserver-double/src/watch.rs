@@ -140,7 +140,7 @@ impl Watch {
     async fn run(mut self, out: Out) {
         match self.fault {
             Some(Fault::WatchEnd) => return,
-            Some(Fault::Stall) => return out.closed().await,
+            Some(Fault::Stall | Fault::BodyStall) => return out.closed().await,
             _ => {}
         }
         // Sending waits for the client, so the end is looked for beside it.

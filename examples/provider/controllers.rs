@@ -39,7 +39,7 @@ impl<'c> Nodes<'c> {
         let machine = self.cloud.machines.metadata(&node).await?;
         let mut record = NodeRecord::default();
         record.taints.insert(UNINITIALIZED_TAINT.to_owned());
-        let ops = plan(&record, Lookup::Found(machine.clone()))?;
+        let ops = plan(&record, Lookup::Found(machine.clone()))?.ops;
         println!("  node {name}: {}, {} patches", machine.provider_id, ops.len());
         lock(&self.found).insert(name, machine);
         Ok(Next::Done)

@@ -52,7 +52,7 @@ pub(crate) async fn find(account: &Account, cluster: &Cluster, ids: &[String]) -
         let mut record = NodeRecord::default();
         record.ready = true;
         record.taints.insert(UNINITIALIZED_TAINT.to_owned());
-        let ops = plan(&record, Lookup::Found(machine.clone()))?;
+        let ops = plan(&record, Lookup::Found(machine.clone()))?.ops;
         let labels = ops.iter().filter(|op| matches!(op, NodeOp::SetLabel(..))).count();
         account.tell(&format!(
             "{} is {} in {}: {labels} labels to set, then the taint goes",

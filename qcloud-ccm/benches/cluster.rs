@@ -298,13 +298,30 @@ async fn run() {
     let steady = stage.counts();
     let of_steady = tell(&format!("{} s in which kubelets give signs of life", steady_for.as_secs()), &again, &steady);
 
-    println!("\n{:<46} {:>10} {:>10}", "", "measured", "budget");
-    println!("{:<46} {memory:>6.0} MiB {:>6} MiB", "memory, steady", 300);
-    println!("{:<46} {peak:>6.0} MiB", "memory, at most");
-    println!("{:<46} {share:>8.1} % {:>8} %", "CPU, steady, of one core", 5);
-    println!("{:<46} {of_service:>10}", "calls for one more Service, sweeps among them");
-    println!("{:<46} {of_restart:>10}", "calls of a restart");
-    println!("{:<46} {of_steady:>10}", "calls while nothing happens");
+    let pages = |things: usize| things.div_ceil(100);
+    let (machines, balancers, listeners) =
+        (pages(stage.nodes), pages(stage.services + 1), pages(2 * (stage.services + 1)));
+    // A pass over the routes each minute, a refresh of the machines every five, and both sweeps of the balancers.
+    let minutes = steady_for.as_secs() as usize / 60 + 1;
+    let for_steady = minutes + (minutes / 5 + 1) * machines + (minutes / 10 + 1) * (2 * balancers + listeners + 1);
+    // All machines, the zones, the route table, two passes over the routes; and the regular look at all balancers, which
+    // may fall into it.
+    let for_restart = machines + 4 + balancers + listeners;
+    let rows = [
+        ("memory, steady, MiB", memory, 300.0),
+        ("memory, at most, MiB", peak, 512.0),
+        ("CPU, steady, % of one core", share, 5.0),
+        ("calls for one more Service, a sweep among them", of_service as f64, (5 + balancers + 2) as f64),
+        ("calls of a restart", of_restart as f64, for_restart as f64),
+        ("calls while nothing happens", of_steady as f64, for_steady as f64),
+    ];
+    println!("\n{:<46} {:>10} {:>10}", "", "measured", "at most");
+    for (what, measured, bound) in rows {
+        println!("{what:<46} {measured:>10.1} {bound:>10.1}");
+    }
+    let broken: Vec<&str> =
+        rows.iter().filter(|(_, measured, bound)| measured > bound).map(|(what, _, _)| *what).collect();
+    assert!(broken.is_empty(), "more than is allowed: {}", broken.join(", "));
 }
 
 fn main() {

@@ -26,7 +26,7 @@ pub struct Arguments {
     /// The controllers to run: node, route, service; `*` for all, `-name` for all but one.
     #[arg(long, value_name = "LIST", default_value = "*", allow_hyphen_values = true)]
     pub controllers: Controllers,
-    /// The name of the cluster, for people; the uid of kube-system tells clusters apart.
+    /// The name of the cluster, for the logs; the uid of kube-system tells clusters apart.
     #[arg(long, default_value = "kubernetes")]
     pub cluster_name: String,
     /// The networks of the pods; they add to those of the cloud configuration.
@@ -41,6 +41,9 @@ pub struct Arguments {
     /// What to do about balancers whose Services are gone.
     #[arg(long, value_enum, default_value_t)]
     pub orphan_collection: Orphans,
+    /// How often balancers are looked at that nothing has happened to, for changes that others made.
+    #[arg(long, value_name = "TIME", default_value = "20m", value_parser = duration)]
+    pub service_verification_period: Duration,
     /// How often nodes that are not ready are looked at.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub node_monitor_period: Duration,
@@ -121,6 +124,7 @@ impl Arguments {
         settings.nodes.monitor = self.node_monitor_period;
         settings.nodes.refresh = self.node_status_update_frequency;
         settings.services.workers = self.concurrent_service_syncs;
+        settings.services.verify_every = self.service_verification_period;
         settings.services.class.clone_from(&self.load_balancer_class);
         settings.services.orphans.report = self.orphan_collection != Orphans::Off;
         settings.services.orphans.delete = self.orphan_collection == Orphans::Delete;
@@ -177,6 +181,7 @@ mod tests {
             "--leader-elect=false",
             "--controllers=-route",
             "--node-monitor-period=1m30s",
+            "--service-verification-period=1h",
             "--cluster-cidr=172.16.0.0/16,fd00::/64",
         ]);
         let arguments = arguments.unwrap();
@@ -184,6 +189,7 @@ mod tests {
         let settings = arguments.settings("me").unwrap();
         assert!(settings.election.is_none() && !settings.controllers.has(Kind::Route));
         assert_eq!(settings.nodes.monitor, Duration::from_secs(90));
+        assert_eq!(settings.services.verify_every, Duration::from_secs(3_600));
     }
 
     #[test]

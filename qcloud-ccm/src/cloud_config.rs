@@ -14,8 +14,10 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
+use qcloud_container::provider::instances::InstanceSettings;
 use qcloud_container::provider::load_balancers::ClbOptions;
 use qcloud_container::provider::rate_limits;
 use qcloud_container::provider::routes::RouteTables;
@@ -27,6 +29,11 @@ use crate::metrics::Metrics;
 
 /// What stands before the names of the variables.
 const PREFIX: &str = "TENCENTCLOUD_CLOUD_CONTROLLER_MANAGER_";
+
+/// How often the targets and settings of a balancer's listeners are read although nothing has changed.
+const INSPECTION: Duration = Duration::from_secs(6 * 3_600);
+/// The API may leave a machine out for some seconds after a change of it.
+const SHORTEST_GRACE: Duration = Duration::from_secs(10);
 
 /// Why a cloud configuration is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +89,7 @@ pub struct CloudConfig {
     /// Which part of the documented rates of the API is ours, from 0 to 1; 0.8 when absent.
     pub share_of_rates: Option<f64>,
     /// How many seconds apart two looks must be to prove that a machine is gone, and the longest that a look is believed;
-    /// 60 when absent.
+    /// 60 when absent, 10 at least.
     pub grace_seconds: Option<u64>,
     /// Whether a machine in the recycle bin counts as gone, so that its node is deleted.
     pub recycled_is_gone: bool,
@@ -208,6 +215,29 @@ impl CloudConfig {
         Ok(Some(place))
     }
 
+    /// How machines are looked up.
+    ///
+    /// # Errors
+    /// When no VPC is named, or the grace is too short to prove anything.
+    pub fn instances(&self) -> Result<InstanceSettings, CloudConfigError> {
+        let mut settings = InstanceSettings::new(self.vpc_id()?);
+        settings.set_aside_is_gone = self.recycled_is_gone;
+        settings.tke_cluster_id.clone_from(&self.tke_cluster_id);
+        if let Some(seconds) = self.grace_seconds {
+            settings.grace = Duration::from_secs(seconds);
+            if settings.grace < SHORTEST_GRACE {
+                let message = format!(
+                    "`grace_seconds` is {seconds}; nodes would be deleted for machines that the API leaves out for a \
+                     moment: set at least {}",
+                    SHORTEST_GRACE.as_secs()
+                );
+                return Err(CloudConfigError::Incomplete(message));
+            }
+            settings.believed = settings.believed.min(settings.grace);
+        }
+        Ok(settings)
+    }
+
     /// How balancers are made and removed.
     ///
     /// # Errors
@@ -216,6 +246,8 @@ impl CloudConfig {
         let mut options = ClbOptions::new(self.vpc_id()?);
         options.force_delete = self.force_delete_balancers.unwrap_or(options.force_delete);
         options.ipv6_subnet_id.clone_from(&self.ipv6_balancer_subnet);
+        // Each balancer costs calls of its own then; that it has its listeners is seen long before.
+        options.inspect_after = INSPECTION;
         options.other_regions.clone_from(&self.balancer_regions);
         Ok(options)
     }
@@ -361,6 +393,18 @@ mod tests {
             "cluster_cidrs = ['172.16.0.0/16']\n[route_tables]\ntag = 'a'",
         ] {
             assert!(routes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_grace_that_proves_nothing_is_refused() {
+        let instances = |text: &str| CloudConfig::parse(&format!("vpc_id = 'vpc-1'\n{text}")).unwrap().instances();
+        assert_eq!(instances("").unwrap().grace, Duration::from_secs(60));
+        let short = instances("grace_seconds = 20").unwrap();
+        assert_eq!((short.grace, short.believed), (Duration::from_secs(20), Duration::from_secs(20)));
+        for seconds in [0, 9] {
+            let said = instances(&format!("grace_seconds = {seconds}")).unwrap_err().to_string();
+            assert!(said.contains("grace_seconds") && said.contains("at least 10"), "{said}");
         }
     }
 

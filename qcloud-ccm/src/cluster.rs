@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use http::{Request, Response};
@@ -13,15 +12,12 @@ use kube::client::{Body, ClientBuilder};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use qcloud_container::kubernetes::ClusterIdentity;
-use tower::timeout::TimeoutLayer;
 
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::metrics::Metrics;
-
-/// How long the API server may take to begin an answer. A watch begins at once, too.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::patience::Patience;
 
 /// What the controllers share: a client, what is known of the cluster, and where they report.
 #[derive(Clone)]
@@ -100,14 +96,7 @@ pub async fn identify(client: &Client, name: &str) -> Result<ClusterIdentity> {
     Ok(ClusterIdentity::new(uid, name))
 }
 
-/// A limit on how long the API server may take to begin an answer. Without one, a request that is lost on the way holds
-/// up its controller for minutes.
-#[must_use]
-pub fn patience() -> TimeoutLayer {
-    TimeoutLayer::new(PATIENCE)
-}
-
-/// A client over any service that speaks HTTP, with that limit.
+/// A client over any service that speaks HTTP, with limits on how long that may keep silent.
 pub fn client<S, B>(service: S) -> Client
 where
     S: tower::Service<Request<Body>, Response = Response<B>> + Send + 'static,
@@ -116,5 +105,5 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<tower::BoxError>,
 {
-    ClientBuilder::new(service, "default").with_layer(&patience()).build()
+    ClientBuilder::new(service, "default").with_layer(&Patience).build()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use qcloud_container::kubernetes::{ProviderError, Retry};
+use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 
 /// `Result` with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -62,13 +62,12 @@ impl Error {
         matches!(self, Self::Kubernetes(kube::Error::Api(status)) if status.code == 409)
     }
 
-    /// Whether it is only too early, which is no fault.
+    /// Whether it is only too early, which is no fault: something is under way that has to end first.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        use qcloud_container::kubernetes::ErrorKind;
         match self {
             Self::Later { .. } => true,
-            Self::Provider(error) => error.kind() == ErrorKind::Pending,
+            Self::Provider(error) => matches!(error.kind(), ErrorKind::Pending | ErrorKind::Busy),
             _ => false,
         }
     }
@@ -123,6 +122,13 @@ mod tests {
 
     fn api(code: u16) -> Error {
         Error::from(kube::Error::Api(Status::failure("no", "Reason").with_code(code).boxed()))
+    }
+
+    #[test]
+    fn an_object_that_is_worked_on_is_waited_for() {
+        let waits = |kind| Error::from(ProviderError::new(kind, "not now")).is_waiting();
+        assert!(waits(ErrorKind::Pending) && waits(ErrorKind::Busy));
+        assert!(!waits(ErrorKind::Throttled) && !waits(ErrorKind::Unavailable));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod logging;
 pub mod manager;
 pub mod metrics;
 pub mod nodes;
+pub mod patience;
 pub mod program;
 pub mod queue;
 pub mod routes;

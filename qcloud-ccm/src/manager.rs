@@ -86,7 +86,7 @@ impl Default for Election {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The name of the cluster, for people.
+    /// The name of the cluster, for the logs.
     pub cluster_name: String,
     /// The name of this process, which no other one has.
     pub instance: String,
@@ -199,6 +199,7 @@ impl Manager {
         providers: &(impl Fn(&ClusterIdentity) -> Result<Providers> + Send + Sync),
     ) -> Result<Infallible> {
         let identity = self.identify().await;
+        tracing::info!(cluster = identity.name, uid = identity.uid, "the cluster is known");
         let providers = providers(&identity)?;
         let (client, metrics) = (self.client.clone(), self.metrics.clone());
         let (cluster, watches) = Cluster::start(client, identity, metrics, &self.settings.instance);

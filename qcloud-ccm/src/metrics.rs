@@ -109,9 +109,13 @@ impl Metrics {
         }
     }
 
-    /// Says whether this process leads.
+    /// Says whether this process leads. What one that does not lead has in its queues, and knew of orphans, is no longer so.
     pub fn leading(&self, leading: bool) {
         self.0.leader.set(leading.into());
+        if !leading {
+            self.0.orphans.set(0);
+            self.0.depth.clear();
+        }
     }
 
     /// Says how many balancers have lost their Service.

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config as KubeConfig};
 use qcloud_container::kubernetes::ClusterIdentity;
-use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
+use qcloud_container::provider::instances::CvmInstances;
 use qcloud_container::provider::load_balancers::ClbLoadBalancers;
 use qcloud_container::provider::routes::{ClusterTableRoutes, ClusterTableSettings, VpcTableRoutes, VpcTableSettings};
 use qcloud_core::Config;
@@ -17,13 +16,13 @@ use qcloud_core::environment::ProcessEnvironment;
 
 use crate::cli::Arguments;
 use crate::cloud_config::{CloudConfig, CloudConfigError, RoutePlace};
-use crate::cluster;
 use crate::controllers::{Controllers, Kind};
 use crate::error::{Error, Result};
 use crate::health::{self, Health};
 use crate::logging;
 use crate::manager::{Manager, Providers};
 use crate::metrics::Metrics;
+use crate::patience::Patience;
 
 /// Why the program ends, in words for whoever started it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -82,7 +81,7 @@ impl Factory {
     /// # Errors
     /// When the configuration lacks what the controllers need.
     pub(crate) fn new(cloud: &CloudConfig, controllers: &Controllers, sdk: Config) -> Result<Self, CloudConfigError> {
-        cloud.vpc_id()?;
+        cloud.instances()?;
         let routes = if controllers.has(Kind::Route) { cloud.routes()? } else { None };
         if routes.is_none() && controllers.has(Kind::Route) {
             let message = "no place for routes: set `cluster_route_table` or `[route_tables]`";
@@ -98,13 +97,7 @@ impl Factory {
     pub(crate) fn providers(&self, identity: &ClusterIdentity) -> Result<Providers> {
         let refused = |error: CloudConfigError| Error::Refused(error.to_string());
         let vpc_id = self.cloud.vpc_id().map_err(refused)?;
-        let mut instances = InstanceSettings::new(vpc_id);
-        instances.set_aside_is_gone = self.cloud.recycled_is_gone;
-        instances.tke_cluster_id.clone_from(&self.cloud.tke_cluster_id);
-        if let Some(seconds) = self.cloud.grace_seconds {
-            instances.grace = Duration::from_secs(seconds);
-            instances.believed = instances.believed.min(instances.grace);
-        }
+        let instances = self.cloud.instances().map_err(refused)?;
         let mut providers = Providers::new(Arc::new(CvmInstances::new(&self.sdk, instances)?));
         let networks = self.cloud.cluster_cidrs.iter().copied();
         match &self.routes {
@@ -136,7 +129,7 @@ async fn client(kubeconfig: Option<&Path>) -> Result<Client, Failure> {
             format!("not in a cluster ({error}); outside of one, --kubeconfig says how to reach it")
         })?,
     };
-    Ok(ClientBuilder::try_from(config)?.with_layer(&cluster::patience()).build())
+    Ok(ClientBuilder::try_from(config)?.with_layer(&Patience).build())
 }
 
 /// A name for this process that no other one has.

@@ -33,7 +33,7 @@ pub struct Arguments {
     /// The UID of the namespace kube-system, which tells this cluster's volumes from those of others.
     #[arg(long, env = "CLUSTER_ID")]
     pub cluster_id: Option<String>,
-    /// A name of the cluster for people; it becomes part of the names of disks.
+    /// A name of the cluster for people; nothing in the cloud carries it.
     #[arg(long, default_value = "kubernetes")]
     pub cluster_name: String,
     /// Zones for volumes that may be anywhere, the best first, separated by commas.

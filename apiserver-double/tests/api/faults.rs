@@ -60,6 +60,15 @@ async fn answers_come_late_or_never() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_stops_in_the_middle() {
+    let server = with_a_node();
+    server.faults().on(Verb::Patch, "nodes").answer(Fault::BodyStall);
+    assert!(tokio::time::timeout(Duration::from_secs(3600), patch(&server, "a")).await.is_err());
+    assert!(is_patched(&server, "a"));
+    assert_eq!(server.requests().latest().last().unwrap().status, Some(200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn faults_choose_their_requests() {
     let server = with_a_node();
     server.put(node("b")).unwrap();

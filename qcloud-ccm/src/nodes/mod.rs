@@ -21,7 +21,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
 use qcloud_container::kubernetes::instances::{
-    Absence, Instance, Instances, Lookup, NodeOp, NodeRecord, NodeRef, SHUTDOWN_TAINT, UNINITIALIZED_TAINT, plan,
+    Absence, Instance, Instances, Lookup, NodeOp, NodePlan, NodeRecord, NodeRef, SHUTDOWN_TAINT, UNINITIALIZED_TAINT,
+    plan,
 };
 use tokio::time::MissedTickBehavior;
 
@@ -205,12 +206,13 @@ impl Controller {
             Lookup::NotFound(absence) => (None, Some(*absence)),
             Lookup::Unknown(_) => (None, None),
         };
-        let ops = plan(&NodeRecord::from(node), lookup)?;
+        let NodePlan { ops, obstacle, .. } = plan(&NodeRecord::from(node), lookup)?;
         match (instance, absence) {
-            (Some(instance), _) => self.change(node, ops, instance).await,
-            (None, Some(absence)) if ops.contains(&NodeOp::Delete) => self.delete(node, absence).await,
-            _ => Ok(()),
+            (Some(instance), _) => self.change(node, ops, instance).await?,
+            (None, Some(absence)) if ops.contains(&NodeOp::Delete) => self.delete(node, absence).await?,
+            _ => {}
         }
+        obstacle.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn change(&self, node: &Node, mut ops: Vec<NodeOp>, instance: Instance) -> Result<()> {
@@ -232,7 +234,7 @@ impl Controller {
             if now.metadata.uid != node.metadata.uid {
                 return Ok(());
             }
-            ops = plan(&NodeRecord::from(&now), Lookup::Found(instance.clone()))?;
+            ops = plan(&NodeRecord::from(&now), Lookup::Found(instance.clone()))?.ops;
             current = Some(now);
         }
         let reason = format!("the node {} changes faster than it can be written", name(node));

@@ -2,7 +2,7 @@
 //!
 //! A pass lists the routes, plans, and applies; the condition `NetworkUnavailable` of a node is written as soon as its
 //! routes are there. A pass follows a change of nodes that matters for routes, at most every [`Options::shortest`], and
-//! happens without any every [`Options::resync`]. A long list of changes is worked off in several passes, so that a node
+//! happens without any every [`Options::resync`], whatever failed before. A long list of changes is worked off in several passes, so that a node
 //! that has just become ready is not behind thousands that are not.
 
 mod account;
@@ -21,7 +21,7 @@ use qcloud_container::kubernetes::instances::{Instances, NodeRef};
 use qcloud_container::kubernetes::routes::{
     Blackholes, ClusterRoute, NextHops, RoutePlan, RouteSpec, Routes, plan, steps,
 };
-use qcloud_container::kubernetes::{ProviderError, Retry};
+use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use tokio::time::Instant;
 
 use self::account::{Account, Verdict};
@@ -128,7 +128,10 @@ impl Controller {
     pub async fn run(self) {
         self.cluster.nodes.ready().await;
         let this = Arc::new(self);
-        let queue = Queue::counted("routes", Pauses::default(), &this.cluster.metrics);
+        let Options { shortest, resync, .. } = this.options;
+        // There is one key only, so there are none to keep apart.
+        let pauses = Pauses { first: shortest, longest: resync, hopeless: resync, jitter: false };
+        let queue = Queue::counted("routes", pauses, &this.cluster.metrics);
         let feed = async {
             let mut known: HashMap<String, Needs> = HashMap::new();
             let mut changes = this.cluster.nodes.changes();
@@ -157,8 +160,13 @@ impl Controller {
                 }
             }
         };
+        let pass = |()| {
+            // There is a next one in time, whatever comes of this one.
+            queue.add_after((), resync);
+            Arc::clone(&this).pass()
+        };
         queue.add(());
-        tokio::join!(feed, queue.work(1, |()| Arc::clone(&this).pass()));
+        tokio::join!(feed, queue.work(1, pass));
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -178,7 +186,13 @@ impl Controller {
             return Ok(Next::After(wait));
         }
         self.memory().began = Some(Instant::now());
-        let observed = self.routes.list().await?;
+        let observed = match self.routes.list().await {
+            Ok(observed) => observed,
+            Err(error) => {
+                self.tell_unlisted(&error).await;
+                return Err(error.into());
+            }
+        };
         // The nodes are read after the routes: a route of a node that came in between is not taken for no one's.
         let nodes = self.cluster.nodes.all();
         let mut plan = self.plan(&nodes, &observed).await;
@@ -221,7 +235,7 @@ impl Controller {
         }
         match failure {
             Some(error) => Err(error.into()),
-            None => Ok(Next::After(soonest.map_or(self.options.resync, |after| after.min(self.options.resync)))),
+            None => Ok(soonest.map_or(Next::Done, Next::After)),
         }
     }
 
@@ -255,6 +269,23 @@ impl Controller {
             }
             None => true,
         });
+    }
+
+    /// Tells the nodes that are not known to have their routes that nobody can say whether they do. No pods should be put
+    /// there.
+    async fn tell_unlisted(&self, error: &ProviderError) {
+        use ErrorKind::{Ambiguous, Busy, Pending, Throttled, Unavailable};
+        let passing = matches!(error.kind(), Ambiguous | Busy | Pending | Throttled | Unavailable);
+        let failure = match error.message() {
+            // In the same words for as long as it lasts.
+            _ if passing => "the routes can't be listed at present".to_owned(),
+            message => format!("the routes can't be listed: {message}"),
+        };
+        let mut nodes = self.cluster.nodes.all();
+        nodes.retain(|node| !RouteSpec::of_node(node).is_empty() && !condition::is(node, condition::NAME, "False"));
+        let verdicts = nodes.into_iter().map(|node| Verdict { node, failure: Some(failure.clone()), waiting: passing });
+        let publish = |verdict| self.publish(verdict);
+        futures_util::stream::iter(verdicts).for_each_concurrent(CONDITIONS, publish).await;
     }
 
     async fn publish(&self, verdict: Verdict) {

@@ -20,25 +20,36 @@ pub(super) enum Claim {
 impl Claim {
     /// What a Service wants of a controller that serves this class.
     ///
-    /// The finalizer is the same for all controllers of balancers. Whose it is tells the annotation
-    /// [`RECORDED_FINGERPRINT`](annotations::RECORDED_FINGERPRINT), and without that the class; a Service that is no balancer has no class.
+    /// A Service that wants a balancer of another class is never released while it lives: another process may well serve
+    /// it, and would make anew what this one takes away.
     pub(super) fn of(service: &Service, class: Option<&str>) -> Self {
-        let spec = service.spec.as_ref();
-        let wants = spec.is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"));
-        let same_class = spec.and_then(|spec| spec.load_balancer_class.as_deref()) == class;
-        let held =
-            has_finalizer(service) && (same_class || annotation(service, annotations::RECORDED_FINGERPRINT).is_some());
+        let wants = service.spec.as_ref().is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"));
+        let held = is_held(service, class);
         if service.metadata.deletion_timestamp.is_some() {
             // Also when it is to be skipped: nobody else would let it go.
             return if held { Self::Release } else { Self::Nothing };
         }
         match annotation(service, annotations::CONTROL_MODE).map(str::trim) {
             Some("skip") => Self::Nothing,
-            _ if wants && same_class => Self::Balancer,
-            _ if held => Self::Release,
+            _ if wants && own_class(service) == class => Self::Balancer,
+            _ if held && !wants => Self::Release,
             _ => Self::Nothing,
         }
     }
+}
+
+/// Whether a Service is held by a controller that serves this class.
+///
+/// The finalizer is the same for all controllers of balancers. With the mark stands the class of the one that set it;
+/// without a mark, the Service's own class says whose it is. A Service that is no balancer has no class of its own.
+pub(super) fn is_held(service: &Service, class: Option<&str>) -> bool {
+    let marked = annotation(service, annotations::RECORDED_FINGERPRINT).is_some();
+    let holder = if marked { annotation(service, annotations::RECORDED_CLASS) } else { own_class(service) };
+    has_finalizer(service) && holder == class
+}
+
+fn own_class(service: &Service) -> Option<&str> {
+    service.spec.as_ref()?.load_balancer_class.as_deref()
 }
 
 pub(super) fn has_finalizer(service: &Service) -> bool {
@@ -78,19 +89,35 @@ mod tests {
 
     #[test]
     fn what_was_given_is_taken_back() {
-        let held =
-            json!({ "finalizers": [FINALIZER], "annotations": { annotations::RECORDED_FINGERPRINT: "changing" } });
+        let marked = json!({ annotations::RECORDED_FINGERPRINT: "changing" });
+        let of_none = json!({ "finalizers": [FINALIZER], "annotations": marked });
+        let mut of_class = of_none.clone();
+        of_class["annotations"][annotations::RECORDED_CLASS] = json!("qcloud");
         let plain = json!({ "type": "ClusterIP" });
-        assert_eq!(claim(held.clone(), plain.clone(), None), Claim::Release);
-        assert_eq!(claim(held.clone(), plain.clone(), Some("qcloud")), Claim::Release);
-        let other = json!({ "type": "LoadBalancer", "loadBalancerClass": "other" });
-        assert_eq!(claim(held, other.clone(), None), Claim::Release);
+        assert_eq!(claim(of_none.clone(), plain.clone(), None), Claim::Release);
+        assert_eq!(claim(of_none, plain.clone(), Some("qcloud")), Claim::Nothing);
+        assert_eq!(claim(of_class.clone(), plain.clone(), Some("qcloud")), Claim::Release);
+        assert_eq!(claim(of_class, plain.clone(), None), Claim::Nothing);
         // The finalizer of another controller is not ours to remove.
+        let other = json!({ "type": "LoadBalancer", "loadBalancerClass": "other" });
         let foreign = json!({ "finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z" });
         assert_eq!(claim(foreign.clone(), other, None), Claim::Nothing);
         assert_eq!(claim(foreign.clone(), plain.clone(), Some("qcloud")), Claim::Nothing);
         // Without a class it is that of the controller before this one.
         assert_eq!(claim(foreign, plain, None), Claim::Release);
+    }
+
+    #[test]
+    fn a_living_service_of_another_class_is_not_released() {
+        let of_none = json!({ "finalizers": [FINALIZER], "annotations": { annotations::RECORDED_FINGERPRINT: "a.b" } });
+        let of_class = json!({ "type": "LoadBalancer", "loadBalancerClass": "qcloud" });
+        // Nor is it one whose class was set after this controller had made its balancer.
+        assert_eq!(claim(of_none.clone(), of_class.clone(), None), Claim::Nothing);
+        assert_eq!(claim(of_none.clone(), json!({ "type": "LoadBalancer" }), Some("qcloud")), Claim::Nothing);
+        let mut going = of_none;
+        going["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(claim(going.clone(), of_class.clone(), None), Claim::Release);
+        assert_eq!(claim(going, of_class, Some("qcloud")), Claim::Nothing);
     }
 
     #[test]

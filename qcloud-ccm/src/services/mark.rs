@@ -1,7 +1,8 @@
 //! What the annotation [`RECORDED_FINGERPRINT`] says: which wish the cloud is known to have met.
 //!
 //! It is taken back before the cloud is changed and written after, so that it never claims what is not so: a process
-//! that begins anew asks the cloud only about Services whose mark is not what it ought to be.
+//! that begins anew asks the cloud only about Services whose mark is not what it ought to be. What others change behind it
+//! is found by the regular look at all balancers, which leaves the mark of what is well alone.
 
 use k8s_openapi::api::core::v1::Service;
 use qcloud_container::kubernetes::load_balancers::annotations::RECORDED_FINGERPRINT;

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
 use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, ReadContext};
@@ -29,8 +28,8 @@ pub(super) struct Memory {
     pub(super) tried: Option<Mark>,
     /// What it is of no use to try again, and until when.
     pub(super) refused: Option<Refused>,
-    /// When the balancer was last ensured, or will be taken to have been.
-    pub(super) verified: Option<Instant>,
+    /// Whether the balancer has to be looked at although all is as it was left.
+    pub(super) doubted: bool,
     /// When its targets were last changed.
     pub(super) retargeted: Option<Instant>,
     /// The wish for which an event said that it is being worked on.
@@ -122,41 +121,27 @@ impl Memories {
         }
     }
 
-    /// Everything went well.
-    pub(super) fn met(&self, name: &Name, verified: bool) {
+    /// Everything went well. A balancer that was looked at is doubted no more.
+    pub(super) fn met(&self, name: &Name, looked: bool) {
         self.with(name, |memory| {
             (memory.refused, memory.complaint, memory.waiting, memory.announced) = (None, None, None, None);
-            if verified {
-                memory.verified = Some(Instant::now());
-            }
+            memory.doubted &= !looked;
         });
     }
 
-    /// Whether the balancer has to be looked at although all is as it was left. For one that an earlier process left, the
-    /// time begins at a random moment, so that not all are due at once.
-    pub(super) fn is_due(&self, name: &Name, every: Duration) -> bool {
-        self.with(name, |memory| {
-            let now = Instant::now();
-            match memory.verified {
-                Some(at) => now.saturating_duration_since(at) >= every,
-                None => {
-                    let ago = every.mul_f64(fastrand::f64());
-                    memory.verified = Some(now.checked_sub(ago).unwrap_or(now));
-                    false
-                }
-            }
-        })
+    /// The Services that have a balancer.
+    pub(super) fn holding(&self) -> Vec<Name> {
+        self.all().iter().filter(|(_, memory)| memory.held.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
-    /// How long until the balancer has to be looked at.
-    pub(super) fn rest(&self, name: &Name, every: Duration) -> Duration {
-        let since = self.get(name, |memory| memory.verified).flatten();
-        since.map_or(every, |at| (at + every).saturating_duration_since(Instant::now()))
+    /// Whether the balancer has to be looked at.
+    pub(super) fn is_doubted(&self, name: &Name) -> bool {
+        self.get(name, |memory| memory.doubted).unwrap_or_default()
     }
 
     /// Lets the balancer be looked at with the next pass.
-    pub(super) fn doubt(&self, name: &Name, every: Duration) {
-        self.with(name, |memory| memory.verified = Instant::now().checked_sub(every));
+    pub(super) fn doubt(&self, name: &Name) {
+        self.with(name, |memory| memory.doubted = true);
     }
 }
 

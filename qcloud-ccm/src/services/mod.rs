@@ -1,8 +1,8 @@
 //! Services of type LoadBalancer: each gets the balancer that it asks for, and is told where it is reached.
 //!
 //! A Service is held by the finalizer before anything is made for it, and let go when nothing of it is left. What the
-//! cloud is known to hold stands on the Service, as a mark; a Service whose mark is as it ought to be costs no call, also
-//! not of a process that has just begun. Nothing waits for the cloud: what takes time is looked at again later.
+//! cloud is known to hold stands on the Service, as a mark; a Service whose mark is as it ought to be costs no call of its
+//! own, also not of a process that has just begun. Nothing waits for the cloud: what takes time is looked at again later.
 //!
 //! | event | says |
 //! |---|---|
@@ -24,6 +24,7 @@ mod pass;
 mod release;
 mod slices;
 mod turns;
+mod verify;
 mod wish;
 mod writes;
 
@@ -65,7 +66,8 @@ pub struct Options {
     pub node_pause: Duration,
     /// For how long changes of pods are gathered.
     pub pod_window: Duration,
-    /// How often a balancer is looked at although nothing has changed.
+    /// How often the balancers are looked at although nothing has changed. All are looked at within a minute, so that they
+    /// share what the cloud is asked.
     pub verify_every: Duration,
     /// How long to wait after failures.
     pub pauses: Pauses,
@@ -81,7 +83,7 @@ impl Default for Options {
             node_window: Duration::from_secs(3),
             node_pause: Duration::from_secs(30),
             pod_window: Duration::from_secs(1),
-            verify_every: Duration::from_secs(6 * 3_600),
+            verify_every: Duration::from_secs(20 * 60),
             pauses: Pauses::default(),
             orphans: OrphanOptions::default(),
         }
@@ -168,6 +170,7 @@ impl Controller {
             self.follow_nodes(),
             self.follow_slices(),
             self.sweep(),
+            self.verify(),
             self.queue.work(self.options.workers, |name| self.reconcile(name)),
         );
     }

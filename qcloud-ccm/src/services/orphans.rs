@@ -10,7 +10,7 @@ use kube::api::ListParams;
 use qcloud_container::kubernetes::load_balancers::{DeletePolicy, LbRef, LbState, OrphanTracker, annotations};
 use tokio::time::Instant;
 
-use super::claim::{annotation, has_finalizer, held};
+use super::claim::{annotation, held, is_held};
 use super::mark::Mark;
 use super::{Controller, Name};
 use crate::error::{Error, Result};
@@ -147,7 +147,8 @@ impl Controller {
             let (of, _) = held(&service);
             // The sweep is of the cluster's own region.
             let elsewhere = annotation(&service, annotations::CROSS_REGION).is_some();
-            let finished = has_finalizer(&service) && Mark::of(&service).wish.is_some() && !elsewhere;
+            let held = is_held(&service, self.options.class.as_deref());
+            let finished = held && Mark::of(&service).wish.is_some() && !elsewhere;
             if let (Some(id), None, true) = (of.recorded, of.existing, finished) {
                 recorded.insert(id, Name::of(&service));
             }
@@ -160,7 +161,7 @@ impl Controller {
         let there: BTreeSet<&str> = swept.iter().map(|state| state.id.as_str()).collect();
         for (id, name) in recorded.iter().filter(|(id, _)| !there.contains(id.as_str())) {
             tracing::warn!(balancer = id, service = %name, "the balancer of this Service is not there");
-            self.memories.doubt(name, self.options.verify_every);
+            self.memories.doubt(name);
             self.queue.add(name.clone());
         }
     }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
-use qcloud_container::kubernetes::load_balancers::annotations::{RECORDED_FINGERPRINT, RECORDED_ID};
 use qcloud_container::kubernetes::load_balancers::{self as contract, LbStatus};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use tokio::time::Instant;
 
-use super::claim::{has_finalizer, held};
+use super::claim::{held, is_held};
 use super::mark::Mark;
 use super::memory::Refused;
 use super::wish::{Wish, has_references};
-use super::writes::has_ingress;
+use super::writes::{RECORDED, has_ingress};
 use super::{Controller, Name};
 use crate::error::{Error, Result};
 use crate::queue::Next;
@@ -37,7 +36,7 @@ impl Controller {
     async fn ensure_once(&self, name: &Name, service: &Arc<Service>) -> Result<Next> {
         let context = self.fetch(&contract::Service::from(&**service)).await?;
         let wish = self.wish(service, &context)?;
-        let rest = if has_references(&context) { REFERENCES } else { self.options.verify_every };
+        let steady = if has_references(&context) { Next::After(REFERENCES) } else { Next::Done };
         self.memories.with(name, |memory| {
             memory.context = Some(context);
             memory.follows_pods = wish.follows_pods();
@@ -45,12 +44,12 @@ impl Controller {
         });
 
         let applied = Mark::of(service);
-        let due = self.memories.is_due(name, self.options.verify_every);
-        let whole = has_finalizer(service) && has_ingress(service);
+        let due = self.memories.is_doubted(name);
+        let whole = is_held(service, self.options.class.as_deref()) && has_ingress(service);
         if whole && applied == wish.mark && !due {
             self.memories.with(name, |memory| memory.held = Some(held(service)));
             self.memories.met(name, false);
-            return Ok(self.steady(name, rest));
+            return Ok(steady);
         }
         if let Some(pause) = self.refusal(name, service, &wish.mark) {
             return Ok(Next::After(pause));
@@ -62,7 +61,7 @@ impl Controller {
         let mut service = Arc::clone(service);
         if whole && applied.wish == wish.mark.wish && applied != wish.mark && !due {
             match self.retarget(name, &service, &wish).await {
-                Ok(next) => return Ok(next.unwrap_or_else(|| self.steady(name, rest))),
+                Ok(next) => return Ok(next.unwrap_or(steady)),
                 Err(Error::Provider(error)) if is_patience(&error) => return Err(error.into()),
                 Err(Error::Provider(error)) => {
                     tracing::info!(service = %name, "the targets can't be changed alone: {error}");
@@ -80,12 +79,7 @@ impl Controller {
                 memory.refused = Some(Refused { object: digest(&service), mark: wish.mark.clone(), until });
             });
         }
-        Ok(result?.unwrap_or_else(|| self.steady(name, rest)))
-    }
-
-    /// When a Service is looked at again that is as it ought to be.
-    fn steady(&self, name: &Name, rest: Duration) -> Next {
-        Next::After(self.memories.rest(name, self.options.verify_every).min(rest))
+        Ok(result?.unwrap_or(steady))
     }
 
     /// Sends the traffic elsewhere. `None` when all is done.
@@ -105,9 +99,10 @@ impl Controller {
 
     /// Makes the balancer as it is wanted, or goes on making it. `None` when all is done.
     async fn make(&self, name: &Name, service: &Arc<Service>, wish: &Wish) -> Result<Option<Next>> {
-        // One that only has to be looked at again is no news, unless something is found to be wrong.
-        let verifying = has_finalizer(service) && Mark::of(service) == wish.mark;
-        let Some(service) = self.hold(name, service, &Mark::default()).await? else {
+        // One that only has to be looked at again is no news, and keeps its mark, unless something is found to be wrong.
+        let verifying = is_held(service, self.options.class.as_deref()) && Mark::of(service) == wish.mark;
+        let mark = if verifying { &wish.mark } else { &Mark::default() };
+        let Some(service) = self.hold(name, service, mark).await? else {
             return Ok(Some(Next::After(AGAIN)));
         };
         self.memories.with(name, |memory| {
@@ -117,7 +112,13 @@ impl Controller {
         if !verifying {
             self.announce(name, &service, wish).await;
         }
-        let status = self.balancers.ensure(&wish.spec).await?;
+        let status = match self.balancers.ensure(&wish.spec).await {
+            Err(error) if verifying && error.kind() == ErrorKind::Pending => {
+                self.hold(name, &service, &Mark::default()).await?;
+                return Err(error.into());
+            }
+            result => result?,
+        };
         let left = self.settle(name, &service, wish, &status).await?;
         let Some(service) = left else { return Ok(Some(Next::After(AGAIN))) };
         if let Some(after) = status.again_after {
@@ -170,12 +171,8 @@ pub(super) fn is_patience(error: &ProviderError) -> bool {
 /// What of an object someone else may have changed to make a difference: all but the status and what is written here.
 fn digest(service: &Service) -> u64 {
     let meta = &service.metadata;
-    let annotations: Vec<_> = meta
-        .annotations
-        .iter()
-        .flatten()
-        .filter(|(name, _)| *name != RECORDED_FINGERPRINT && *name != RECORDED_ID)
-        .collect();
+    let annotations: Vec<_> =
+        meta.annotations.iter().flatten().filter(|(name, _)| !RECORDED.contains(&name.as_str())).collect();
     let text = serde_json::json!([meta.uid, meta.labels, annotations, service.spec]);
     let mut hasher = DefaultHasher::new();
     text.to_string().hash(&mut hasher);

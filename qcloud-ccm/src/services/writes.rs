@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{LoadBalancerIngress, Service};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use qcloud_container::kubernetes::load_balancers::annotations::{RECORDED_FINGERPRINT, RECORDED_ID};
+use qcloud_container::kubernetes::load_balancers::annotations::{RECORDED_CLASS, RECORDED_FINGERPRINT, RECORDED_ID};
 use qcloud_container::kubernetes::load_balancers::{Ingress, LbStatus};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,9 @@ use super::claim::{FINALIZER, annotation, has_finalizer};
 use super::mark::Mark;
 use super::{Controller, Name};
 use crate::error::{Error, Result};
+
+/// What is written on a Service for as long as it is held.
+pub(super) const RECORDED: [&str; 3] = [RECORDED_ID, RECORDED_FINGERPRINT, RECORDED_CLASS];
 
 /// How often a write is repeated because someone else was faster.
 const ATTEMPTS: usize = 5;
@@ -112,8 +115,16 @@ impl Controller {
             finalizers.push(FINALIZER.to_owned());
             metadata.insert("finalizers".to_owned(), json!(finalizers));
         }
+        let class = self.options.class.as_deref();
+        let mut annotations = Map::new();
         if annotation(service, RECORDED_FINGERPRINT) != Some(text.as_str()) {
-            metadata.insert("annotations".to_owned(), json!({ RECORDED_FINGERPRINT: text }));
+            annotations.insert(RECORDED_FINGERPRINT.to_owned(), json!(text));
+        }
+        if annotation(service, RECORDED_CLASS) != class {
+            annotations.insert(RECORDED_CLASS.to_owned(), json!(class));
+        }
+        if !annotations.is_empty() {
+            metadata.insert("annotations".to_owned(), Value::Object(annotations));
         }
         if metadata.is_empty() {
             return Ok(Some(Arc::clone(service)));
@@ -175,16 +186,14 @@ impl Controller {
     /// Lets the Service go.
     pub(super) async fn release(&self, name: &Name, service: &Arc<Service>) -> Result<()> {
         let change = |service: &Service| {
-            let noted = [RECORDED_ID, RECORDED_FINGERPRINT].into_iter().any(|name| annotation(service, name).is_some());
-            if !noted && !has_finalizer(service) {
+            let noted = |name: &str| annotation(service, name).is_some();
+            if !RECORDED.into_iter().any(noted) && !has_finalizer(service) {
                 return None;
             }
             let kept: Vec<&String> =
                 service.metadata.finalizers.iter().flatten().filter(|other| *other != FINALIZER).collect();
-            Some(json!({ "metadata": {
-                "finalizers": kept,
-                "annotations": { RECORDED_ID: null, RECORDED_FINGERPRINT: null },
-            } }))
+            let annotations: Map<_, _> = RECORDED.map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+            Some(json!({ "metadata": { "finalizers": kept, "annotations": annotations } }))
         };
         self.persist(name, service, Part::Main, change).await?;
         Ok(())

@@ -96,6 +96,11 @@ async fn requests_without_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_that_stop_in_the_middle() {
+    through(Fault::BodyStall).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn watches_that_end() {
     everything_happens(|world| world.server.drop_watches()).await;
 }

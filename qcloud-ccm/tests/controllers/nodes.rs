@@ -85,6 +85,40 @@ async fn a_shut_down_machine_taints_its_node_until_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shut_down_machine_taints_its_node_also_when_their_addresses_differ() {
+    let mut world = World::new();
+    world.machine(1);
+    let mut node = old_node("n-1", 1);
+    node["metadata"]["annotations"]["alpha.kubernetes.io/provided-node-ip"] = json!("10.0.0.99");
+    world.put(node);
+    world.machines.set_state("m-1", InstanceState::Stopped);
+    world.set_ready("n-1", "Unknown");
+    world.run_nodes();
+    world.pass(10).await;
+    assert_eq!(world.taints("n-1"), [SHUTDOWN]);
+    assert!(world.events("n-1").contains(&"NodeShutdown".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_there_before_the_controller_gets_its_provider_id() {
+    let mut world = World::new();
+    world.machine(1);
+    let mut node = old_node("n-1", 1);
+    node["spec"] = json!({});
+    world.put(node);
+    world.run_nodes();
+    world.pass(5).await;
+    let node = world.node("n-1").unwrap();
+    assert_eq!(node["spec"]["providerID"], "memory:///m-1");
+    assert_eq!(node["metadata"]["labels"]["topology.kubernetes.io/zone"], "zone-1");
+    // From now on it is deleted on proof, as others are.
+    world.machines.remove("m-1");
+    world.set_ready("n-1", "Unknown");
+    world.pass(90).await;
+    assert!(world.node("n-1").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_proven_absence_deletes_a_node() {
     let mut world = World::new();
     for number in 1..=3 {

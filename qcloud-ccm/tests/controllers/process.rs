@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apiserver_double::Fault;
-use apiserver_double::Verb;
+use apiserver_double::{Fault, Request, Verb};
 use qcloud_ccm::cluster;
 use qcloud_ccm::health::Health;
 use qcloud_ccm::manager::{Manager, Providers, Settings};
 use qcloud_ccm::metrics::Metrics;
 use qcloud_container::kubernetes::ClusterIdentity;
-use qcloud_container::kubernetes::load_balancers::InMemoryLoadBalancers;
+use qcloud_container::kubernetes::load_balancers::{InMemoryLoadBalancers, annotations};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -74,7 +73,8 @@ async fn it_leads_stops_when_asked_and_gives_the_lease_up() {
     process.work.await.unwrap().unwrap();
     world.pass(3).await;
     assert_eq!(lease(&world)["spec"]["holderIdentity"], "b");
-    assert!(process.metrics.render().contains("qcloud_ccm_leader 0"));
+    let text = process.metrics.render();
+    assert!(text.contains("qcloud_ccm_leader 0") && !text.contains("qcloud_ccm_queue_depth{"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,19 +107,60 @@ async fn a_task_that_hangs_is_unhealthy() {
     assert!(process.health.healthy().unwrap_err().contains("no sign of life"));
 }
 
-/// The rules of the roles of a manifest, as `verb resource`.
-fn granted(manifest: &str) -> BTreeSet<String> {
-    let list = |line: &str, key: &str| -> Option<Vec<String>> {
-        serde_json::from_str(line.trim_start_matches("- ").trim().strip_prefix(key)?.trim()).ok()
-    };
-    let mut resources = Vec::new();
+/// What a rule of a role permits, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Permission {
+    /// The only namespace, for a rule of a Role.
+    namespace: Option<String>,
+    group: String,
+    resource: String,
+    verb: String,
+    /// The only names, if there are any.
+    names: Vec<String>,
+}
+
+impl Permission {
+    fn covers(&self, request: &Request) -> bool {
+        let resource = match request.subresource.as_str() {
+            "" => request.resource.clone(),
+            part => format!("{}/{part}", request.resource),
+        };
+        (&self.group, &self.resource, &self.verb) == (&request.group, &resource, &request.verb.to_string())
+            && self.namespace.as_ref().is_none_or(|namespace| *namespace == request.namespace)
+            // What is made, listed or watched has no name yet.
+            && (self.names.is_empty() || self.names.contains(&request.name))
+    }
+}
+
+/// The rules of the roles of a manifest.
+fn granted(manifest: &str) -> BTreeSet<Permission> {
     let mut granted = BTreeSet::new();
-    for line in manifest.lines().map(str::trim) {
-        if let Some(named) = list(line, "resources:") {
-            resources = named;
-        }
-        for verb in list(line, "verbs:").into_iter().flatten() {
-            granted.extend(resources.iter().map(|resource| format!("{verb} {resource}")));
+    for document in manifest.split("\n---\n") {
+        let value =
+            |key: &str| document.lines().find_map(|line| line.strip_prefix(key)).map(|text| text.trim().to_owned());
+        let namespace = match value("kind:").as_deref() {
+            Some("ClusterRole") => None,
+            Some("Role") => Some(value("  namespace:").unwrap()),
+            _ => continue,
+        };
+        for rule in document.split("\n- ").skip(1) {
+            let list = |key: &str| -> Vec<String> {
+                let line = rule.lines().find_map(|line| line.trim().strip_prefix(key));
+                line.map(|list| serde_json::from_str(list.trim()).unwrap()).unwrap_or_default()
+            };
+            for group in list("apiGroups:") {
+                for resource in list("resources:") {
+                    for verb in list("verbs:") {
+                        granted.insert(Permission {
+                            namespace: namespace.clone(),
+                            group: group.clone(),
+                            resource: resource.clone(),
+                            verb,
+                            names: list("resourceNames:"),
+                        });
+                    }
+                }
+            }
         }
     }
     granted
@@ -142,6 +183,20 @@ async fn the_roles_of_the_manifest_permit_what_is_asked_and_nothing_else() {
     // This one has no machine until later, which it is told of more than once.
     world.put(new_node("n-9", "10.0.0.9"));
     let process = start(&world, "a");
+    // This one names a certificate and a configuration.
+    world.put(json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "tls",
+            "namespace": "default",
+            "annotations": {
+                annotations::SPECIFY_PROTOCOL: r#"{"443":{"protocol":["TCP_SSL"],"tls":"cert"}}"#,
+                annotations::SERVICE_CONFIG: "config",
+            },
+        },
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 443, "nodePort": 30_443}]},
+    }));
     world.put(json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -164,7 +219,18 @@ async fn the_roles_of_the_manifest_permit_what_is_asked_and_nothing_else() {
     assert!(world.server.get("v1", "Service", "default", "web").is_none());
     process.stop.send(()).unwrap();
     process.work.await.unwrap().unwrap();
-    let used: BTreeSet<String> =
-        world.server.requests().counts().into_keys().map(|(verb, resource)| format!("{verb} {resource}")).collect();
-    assert_eq!(granted(include_str!("../../deploy/qcloud-ccm.yaml")), used);
+    let requests = world.server.requests();
+    let used = requests.latest();
+    assert_eq!(used.len() as u64, requests.total(), "some are forgotten");
+    let granted: BTreeSet<Permission> =
+        [include_str!("../../deploy/qcloud-ccm.yaml"), include_str!("../../deploy/features.yaml")]
+            .into_iter()
+            .flat_map(granted)
+            .collect();
+    for request in &used {
+        assert!(granted.iter().any(|permission| permission.covers(request)), "not permitted: {request:?}");
+    }
+    for permission in &granted {
+        assert!(used.iter().any(|request| permission.covers(request)), "never used: {permission:?}");
+    }
 }

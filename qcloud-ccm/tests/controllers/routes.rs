@@ -1,7 +1,9 @@
 //! Routes: made and deleted as nodes come and go, and told by a condition.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use qcloud_container::kubernetes::ErrorKind;
 use qcloud_container::kubernetes::routes::{ClusterRoute, Routes};
 use serde_json::json;
 
@@ -123,4 +125,34 @@ async fn a_route_that_can_not_be_is_told_and_not_stormed() {
     world.machine(2);
     world.pass(700).await;
     assert_eq!(world.condition("n-2", "NetworkUnavailable").unwrap()["status"], "False");
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_that_can_not_be_listed_are_told_to_nodes_without_and_looked_for_every_minute() {
+    for (error, told) in [
+        ((ErrorKind::NotFound, None), "the routes can't be listed: there is no table"),
+        ((ErrorKind::Unauthorized, Some(Duration::from_secs(1_000))), "the routes can't be listed: there is no table"),
+        ((ErrorKind::Unavailable, None), "the routes can't be listed at present"),
+    ] {
+        let mut world = World::new();
+        for number in 1..=2 {
+            world.machine(number);
+        }
+        world.put(with_pods(1));
+        world.run_routes();
+        world.pass(5).await;
+        *world.unlisted.lock().unwrap() = Some(error);
+        world.put(with_pods(2));
+        world.pass(3_600).await;
+        let condition = |name| world.condition(name, "NetworkUnavailable").unwrap();
+        assert_eq!(condition("n-1")["status"], "False", "what is known holds");
+        assert_eq!((&condition("n-2")["status"], &condition("n-2")["message"]), (&json!("True"), &json!(told)));
+        // What passes by itself is nothing for an operator.
+        let events = if error.0 == ErrorKind::Unavailable { vec![] } else { vec!["FailedToCreateRoute"] };
+        assert_eq!(world.events("n-2"), events);
+        assert!(world.lists.load(Ordering::Relaxed) <= 75);
+        *world.unlisted.lock().unwrap() = None;
+        world.pass(61).await;
+        assert_eq!(condition("n-2")["status"], "False", "{error:?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! An API server, machines and routes, all in memory, and the controllers of a process over them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiserver_double::ApiServer;
@@ -17,7 +17,7 @@ use qcloud_container::kubernetes::instances::{
 use qcloud_container::kubernetes::routes::{
     ClusterRoute, InMemoryRoutes, OnRouteDone, RouteLimits, RouteResults, RouteSpec, Routes,
 };
-use qcloud_container::kubernetes::{ClusterIdentity, Result};
+use qcloud_container::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) lookups: Arc<AtomicUsize>,
     pub(crate) lists: Arc<AtomicUsize>,
     pub(crate) adds: Arc<AtomicUsize>,
+    /// What listing the routes fails with, and when that says to try again.
+    pub(crate) unlisted: Unlisted,
     tasks: JoinSet<()>,
 }
 
@@ -49,11 +51,14 @@ impl Instances for Counted {
     }
 }
 
+type Unlisted = Arc<Mutex<Option<(ErrorKind, Option<Duration>)>>>;
+
 /// Counts passes over the routes.
 struct CountedRoutes {
     routes: InMemoryRoutes,
     lists: Arc<AtomicUsize>,
     adds: Arc<AtomicUsize>,
+    unlisted: Unlisted,
 }
 
 #[async_trait]
@@ -64,7 +69,12 @@ impl Routes for CountedRoutes {
 
     async fn list(&self) -> Result<Vec<ClusterRoute>> {
         self.lists.fetch_add(1, Ordering::Relaxed);
-        self.routes.list().await
+        let unlisted = *self.unlisted.lock().unwrap();
+        match unlisted {
+            None => self.routes.list().await,
+            Some((kind, None)) => Err(ProviderError::new(kind, "there is no table")),
+            Some((kind, Some(after))) => Err(ProviderError::new(kind, "there is no table").with_retry_after(after)),
+        }
     }
 
     async fn apply(&self, add: &[RouteSpec], delete: &[ClusterRoute], done: &OnRouteDone<'_>) -> RouteResults {
@@ -118,6 +128,7 @@ impl World {
             lookups: Arc::default(),
             lists: Arc::default(),
             adds: Arc::default(),
+            unlisted: Arc::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -151,8 +162,12 @@ impl World {
     }
 
     pub(crate) fn run_routes(&mut self) {
-        let routes =
-            CountedRoutes { routes: self.routes.clone(), lists: Arc::clone(&self.lists), adds: Arc::clone(&self.adds) };
+        let routes = CountedRoutes {
+            routes: self.routes.clone(),
+            lists: Arc::clone(&self.lists),
+            adds: Arc::clone(&self.adds),
+            unlisted: Arc::clone(&self.unlisted),
+        };
         let machines = Arc::new(self.machines.clone());
         let options = routes::Options::default();
         let controller = routes::Controller::new(self.cluster(), Arc::new(routes), machines, options);

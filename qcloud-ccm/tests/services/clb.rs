@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apiserver_double::{Fault, Verb};
 use futures_util::future::{BoxFuture, FutureExt as _};
+use qcloud_ccm::cloud_config::CloudConfig;
+use qcloud_ccm::services::Options;
 use qcloud_container::kubernetes::ClusterIdentity;
 use qcloud_container::kubernetes::load_balancers::annotations;
-use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
+use qcloud_container::provider::load_balancers::ClbLoadBalancers;
 use qcloud_core::clock::Clock;
 use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use qcloud_core::{Client, Config, Raw, Service};
@@ -101,13 +103,21 @@ impl Site {
         site
     }
 
+    /// The same, with the regular look at all balancers.
+    async fn verified() -> Self {
+        let mut site = Self::new().await;
+        site.lab.options.verify_every = Options::default().verify_every;
+        site.start();
+        site
+    }
+
     fn start(&mut self) {
         let cluster = ClusterIdentity::new(CLUSTER, "test");
-        let mut options = ClbOptions::new(self.vpc.as_str());
+        // As the program has it.
+        let config = CloudConfig::parse(&format!("vpc_id = '{}'", self.vpc)).unwrap();
+        let mut options = config.balancers().unwrap();
         options.other_regions.clone_from(&self.other_regions);
         let balancers = ClbLoadBalancers::new(&self.config, cluster, options);
-        // The regular look at each balancer, which begins at a random moment, is another matter.
-        self.lab.options.verify_every = Duration::from_secs(10_000_000);
         self.lab.start_on(Arc::new(balancers));
     }
 
@@ -297,4 +307,45 @@ async fn many_services_start_together_within_the_budget() {
     for n in 0..SERVICES {
         assert_eq!(site.reached(&format!("web-{n}"), 443).len(), 3);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_someone_deleted_comes_back() {
+    let site = Site::verified().await;
+    let order = json!({ "LoadBalancerType": "OPEN", "VpcId": site.vpc, "LoadBalancerName": "theirs" });
+    let made = site.call("clb", "CreateLoadBalancer", order).await;
+    site.lab.pass(MINUTE).await;
+    let mut named = service("named", &[81]);
+    named["metadata"]["annotations"] = json!({ annotations::EXISTING_ID: made["LoadBalancerIds"][0] });
+    site.lab.put(named);
+    site.lab.service("web", &[80]);
+    for (name, port) in [("web", 80), ("named", 81)] {
+        site.lab.served(name).await;
+        // As long as a process remembers what it did.
+        site.lab.pass(15 * MINUTE).await;
+        let listeners = json!({ "LoadBalancerId": site.lab.recorded(name) });
+        site.call("clb", "DeleteLoadBalancerListeners", listeners).await;
+        site.lab.pass(MINUTE).await;
+        assert!(site.reached(name, port).is_empty());
+        site.lab.pass(30 * MINUTE).await;
+        assert_eq!(site.reached(name, port).len(), 3, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_regular_look_at_many_steady_services_is_one_of_all_together() {
+    let site = Site::verified().await;
+    for n in 0..90 {
+        site.lab.service(&format!("web-{n}"), &[80, 443]);
+    }
+    site.lab.until("all served", async || (0..90).all(|n| site.lab.is_marked(&format!("web-{n}")))).await;
+    site.lab.pass(15 * MINUTE).await;
+    site.emulator.calls().clear();
+    let writes = site.lab.writes();
+    site.lab.pass(60 * MINUTE).await;
+    let counts = site.emulator.calls().counts();
+    // Three looks at 90 balancers with 180 listeners, and six or seven sweeps for orphans, at 100 rows a call.
+    assert!(counts["DescribeLoadBalancersDetail"] >= 3 * 2, "{counts:?}");
+    assert!(site.emulator.calls().total() <= 3 * (1 + 2) + 7 * 2, "{counts:?}");
+    assert_eq!(site.lab.writes(), writes);
 }

@@ -37,6 +37,8 @@ impl Lab {
     pub(crate) fn empty() -> Self {
         let mut options = Options::default();
         options.pauses.jitter = false;
+        // The regular look at all balancers, which begins at a random moment, is another matter.
+        options.verify_every = Duration::from_secs(10_000_000);
         Self {
             server: ApiServer::new(),
             cloud: Cloud::new(),
@@ -59,6 +61,14 @@ impl Lab {
     /// The same, and the controller runs.
     pub(crate) fn new() -> Self {
         let mut lab = Self::idle();
+        lab.start();
+        lab
+    }
+
+    /// The same, with the regular look at all balancers.
+    pub(crate) fn verified() -> Self {
+        let mut lab = Self::idle();
+        lab.options.verify_every = Options::default().verify_every;
         lab.start();
         lab
     }

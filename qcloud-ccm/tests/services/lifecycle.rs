@@ -35,7 +35,7 @@ async fn a_service_gets_a_balancer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_served_service_costs_nothing() {
-    let lab = Lab::new();
+    let lab = Lab::verified();
     for n in 0..20 {
         lab.service(&format!("web-{n}"), &[80]);
     }
@@ -47,8 +47,10 @@ async fn a_served_service_costs_nothing() {
     let writes = lab.writes();
     lab.pass(HOUR).await;
     let calls = lab.cloud.calls();
-    assert!(calls.iter().all(|(op, _)| *op == Op::Sweep), "{calls:?}");
-    assert!((5..=7).contains(&calls.len()), "{calls:?}");
+    assert!(calls.iter().all(|(op, _)| matches!(op, Op::Sweep | Op::Ensure)), "{calls:?}");
+    assert!((5..=7).contains(&lab.cloud.count(Op::Sweep)), "{calls:?}");
+    // Looks that the Services share.
+    assert_eq!(lab.cloud.count(Op::Ensure), 3 * 20, "{calls:?}");
     assert_eq!(lab.writes(), writes);
 }
 
@@ -119,6 +121,54 @@ async fn services_of_others_are_left_alone() {
     assert!(lab.cloud.calls().iter().all(|(_, name)| name == "ours"), "{:?}", lab.cloud.calls());
     assert!(lab.has_finalizer("theirs"), "the finalizer of another controller was removed");
     assert!(!lab.has_finalizer("plain"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_class_that_made_a_balancer_gives_it_up() {
+    let mut lab = Lab::new();
+    let class = |lab: &mut Lab, class: Option<&str>| {
+        lab.options.class = class.map(str::to_owned);
+        lab.start();
+        lab.cloud.forget_calls();
+    };
+    lab.service("web", &[80]);
+    lab.service("gone", &[81]);
+    lab.service("plain", &[82]);
+    for name in ["web", "gone", "plain"] {
+        lab.served(name).await;
+    }
+    // Another class is served in its place, as another Deployment does or a changed flag: nothing is taken away.
+    class(&mut lab, Some("qcloud"));
+    lab.delete("gone");
+    lab.edit_service("plain", |service| service["spec"]["type"] = json!("ClusterIP"));
+    lab.pass(HOUR).await;
+    assert!(lab.cloud.calls().iter().all(|(op, _)| *op == Op::Sweep), "{:?}", lab.cloud.calls());
+    assert!(lab.is_marked("web") && lab.has_finalizer("gone") && lab.has_finalizer("plain"));
+    // The one that made them gives them up.
+    class(&mut lab, None);
+    lab.until("released", async || lab.shown("gone").is_none() && !lab.has_finalizer("plain")).await;
+    lab.pass(60 * SECOND).await;
+    assert_eq!(lab.cloud.balancers().await.len(), 1);
+    assert_eq!(lab.cloud.count(Op::Ensure), 0, "a steady Service was worked on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_of_a_class_gives_its_balancer_up_when_it_is_none_any_more() {
+    let mut lab = Lab::idle();
+    lab.options.class = Some("qcloud".to_owned());
+    lab.start();
+    let mut of_class = service("web", &[80]);
+    of_class["spec"]["loadBalancerClass"] = json!("qcloud");
+    lab.put(of_class);
+    lab.served("web").await;
+    // The API server takes the class off with the type.
+    lab.edit_service("web", |service| {
+        service["spec"]["type"] = json!("ClusterIP");
+        service["spec"].as_object_mut().unwrap().remove("loadBalancerClass");
+    });
+    lab.until("released", async || !lab.has_finalizer("web")).await;
+    assert!(lab.balancer("web").await.is_none());
+    assert_eq!(lab.annotation("web", annotations::RECORDED_CLASS), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,14 +285,14 @@ async fn a_status_that_someone_wiped_is_written_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_balancer_is_looked_at_now_and_then() {
-    let lab = Lab::new();
+    let lab = Lab::verified();
     lab.service("web", &[80]);
     lab.served("web").await;
     lab.pass(60 * SECOND).await;
     lab.cloud.forget_calls();
     let events = lab.events("web").len();
-    lab.pass(6 * HOUR + 60 * SECOND).await;
-    assert_eq!(lab.cloud.count(Op::Ensure), 1);
+    lab.pass(6 * HOUR).await;
+    assert_eq!(lab.cloud.count(Op::Ensure), 6 * 3);
     assert!(lab.is_marked("web"));
     assert_eq!(lab.events("web").len(), events, "a look that finds nothing is no news");
 }

@@ -13,8 +13,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[tokio::test(start_paused = true)]
 async fn a_new_process_asks_nothing_about_what_is_as_it_was() {
     let mut lab = Lab::idle();
-    // The regular look at each balancer is another matter.
-    lab.options.verify_every = Duration::from_secs(10_000_000);
     lab.start();
     for n in 0..100 {
         lab.service(&format!("web-{n}"), &[80, 443]);

@@ -19,6 +19,7 @@ use crate::weather::{Fault, Weather};
 
 const CLB: Service = Service::new("clb", "2018-03-17");
 const VPC: Service = Service::new("vpc", "2017-03-12");
+const TKE: Service = Service::new("tke", "2018-05-25");
 const CVM: Service = Service::new("cvm", "2017-03-12");
 
 /// When the simulation begins.
@@ -112,7 +113,7 @@ pub(crate) struct Cloud {
     pub(crate) table: String,
     foreign: Value,
     pub(crate) foreign_balancer: String,
-    admin: [Client; 3],
+    admin: [Client; 4],
 }
 
 fn text(value: &Value) -> String {
@@ -146,7 +147,7 @@ impl Cloud {
             table: String::new(),
             foreign: Value::Null,
             foreign_balancer: String::new(),
-            admin: [CVM, VPC, CLB].map(|service| Client::new(&config, service)),
+            admin: [CVM, VPC, CLB, TKE].map(|service| Client::new(&config, service)),
         };
         let made = cloud.vpc("CreateVpc", json!({ "VpcName": "net", "CidrBlock": "10.0.0.0/16" })).await;
         cloud.vpc = text(&made["Vpc"]["VpcId"]);
@@ -161,7 +162,7 @@ impl Cloud {
 
     /// Makes what belongs to others: a machine, a route to it among those of pods, a balancer to it, a security group.
     async fn foreigners(&mut self) {
-        let (machine, address) = self.run().await;
+        let (machine, address, _) = self.run().await;
         self.pass(Duration::from_secs(10)).await;
         let route = json!({
             "DestinationCidrBlock": "172.31.255.0/24", "GatewayType": "NORMAL_CVM", "GatewayId": address,
@@ -190,7 +191,7 @@ impl Cloud {
 
     /// What belongs to others, as it is now.
     async fn look_at_foreigners(&self) -> Value {
-        let mut routes = self.routes().await;
+        let mut routes = self.vpc_routes().await;
         routes.retain(|route| route["RouteDescription"] == "somebody's");
         let of_balancer = json!({ "LoadBalancerId": self.foreign_balancer });
         let balancer = self.clb("DescribeLoadBalancers", json!({ "LoadBalancerIds": [self.foreign_balancer] })).await;
@@ -260,8 +261,8 @@ impl Cloud {
         self.call(&self.admin[2], action, parameters).await
     }
 
-    /// Runs a machine; gives its id and address.
-    pub(crate) async fn run(&self) -> (String, String) {
+    /// Runs a machine; gives its id, address and host name.
+    pub(crate) async fn run(&self) -> (String, String, String) {
         let order = json!({
             "Placement": { "Zone": "ap-guangzhou-3" }, "ImageId": "img-487zeit5", "InstanceCount": 1,
             "VirtualPrivateCloud": { "VpcId": self.vpc, "SubnetId": self.subnet },
@@ -269,7 +270,7 @@ impl Cloud {
         let id = text(&self.cvm("RunInstances", order).await["InstanceIdSet"][0]);
         let shown = self.cvm("DescribeInstances", json!({ "InstanceIds": [id] })).await;
         let address = text(&shown["InstanceSet"][0]["PrivateIpAddresses"][0]);
-        (id, address)
+        (id, address, text(&shown["InstanceSet"][0]["HostName"]))
     }
 
     /// The states of all machines, by id.
@@ -279,8 +280,27 @@ impl Cloud {
         machines.iter().map(|machine| (text(&machine["InstanceId"]), text(&machine["InstanceState"]))).collect()
     }
 
-    /// All routes that somebody made.
-    pub(crate) async fn routes(&self) -> Vec<Value> {
+    /// All routes to pods that the controllers made: networks and next hops.
+    pub(crate) async fn routes(&self, cluster_table: Option<&str>) -> Vec<(String, String)> {
+        let Some(table) = cluster_table else {
+            let mut routes = self.vpc_routes().await;
+            routes.retain(|route| route["RouteDescription"] != "somebody's");
+            return routes
+                .iter()
+                .map(|route| (text(&route["DestinationCidrBlock"]), text(&route["GatewayId"])))
+                .collect();
+        };
+        let tables = self.call(&self.admin[3], "DescribeClusterRouteTables", json!({})).await;
+        if tables["TotalCount"] == 0 {
+            return Vec::new();
+        }
+        let shown = self.call(&self.admin[3], "DescribeClusterRoutes", json!({ "RouteTableName": table })).await;
+        let routes = shown["RouteSet"].as_array().unwrap().iter();
+        routes.map(|route| (text(&route["DestinationCidrBlock"]), text(&route["GatewayIp"]))).collect()
+    }
+
+    /// All routes of the plain table that somebody made.
+    async fn vpc_routes(&self) -> Vec<Value> {
         let shown = self.vpc("DescribeRouteTables", json!({ "RouteTableIds": [self.table] })).await;
         let mut routes = shown["RouteTableSet"][0]["RouteSet"].as_array().unwrap().clone();
         routes.retain(|route| route["RouteType"] == "USER");

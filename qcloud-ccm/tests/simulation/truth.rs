@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::{UNINITIALIZED, World};
+use crate::world::{UNINITIALIZED, World, is_of_others};
 
 const SHUTDOWN: &str = "node.cloudprovider.kubernetes.io/shutdown";
 
@@ -28,13 +28,14 @@ impl World {
         self.nodes().await?;
         self.routes().await?;
         self.balancers().await?;
+        check(self.others_service() == self.others, || "a Service of another class was touched".to_owned())?;
         self.cloud.check_foreigners().await
     }
 
     /// Each machine has its node, initialised, tainted only while it is stopped; nodes without a machine are gone.
     async fn nodes(&self) -> Outcome {
         let states = self.cloud.states().await;
-        let mut expected = BTreeSet::new();
+        let mut expected: BTreeSet<String> = self.elsewhere.iter().map(|name| (*name).to_owned()).collect();
         for machine in self.machines.iter().filter(|machine| !machine.terminated && machine.uid.is_some()) {
             let name = machine.node();
             let node = self.server.get("v1", "Node", "", &name).unwrap();
@@ -54,7 +55,9 @@ impl World {
             })?;
             let mut conditions = items(&node["status"]["conditions"]);
             let network = conditions.find(|condition| condition["type"] == "NetworkUnavailable");
-            check(network.is_some_and(|network| network["status"] == "False"), || format!("{name} has no network"))?;
+            check(network.is_some_and(|network| network["status"] == "False"), || {
+                format!("{name} has no network: {network:?}")
+            })?;
             expected.insert(name);
         }
         let nodes = self.server.list("v1", "Node");
@@ -71,12 +74,8 @@ impl World {
         let expected: BTreeMap<String, String> =
             alive.map(|machine| (machine.network(), machine.address.clone())).collect();
         let mut found = BTreeMap::new();
-        for route in self.cloud.routes().await {
-            if route["RouteDescription"] == "somebody's" {
-                continue;
-            }
-            let network = text(&route["DestinationCidrBlock"]).to_owned();
-            let twice = found.insert(network.clone(), text(&route["GatewayId"]).to_owned()).is_some();
+        for (network, next_hop) in self.cloud.routes(self.cluster_table).await {
+            let twice = found.insert(network.clone(), next_hop).is_some();
             check(!twice, || format!("two routes to {network}"))?;
         }
         check(found == expected, || format!("the routes are {found:?}, not {expected:?}"))
@@ -84,7 +83,8 @@ impl World {
 
     /// One balancer for each Service that wants one, with its listeners and targets, and no other.
     async fn balancers(&self) -> Outcome {
-        let services = self.server.list("v1", "Service");
+        let mut services = self.server.list("v1", "Service");
+        services.retain(|service| !is_of_others(service));
         let mut expected = BTreeMap::new();
         for service in services.iter().filter(|service| service["spec"]["type"] == "LoadBalancer") {
             let name = text(&service["metadata"]["name"]);

@@ -10,9 +10,13 @@ use qcloud_ccm::health::Health;
 use qcloud_ccm::leader::Timing;
 use qcloud_ccm::manager::{Election, Manager, Providers, Settings};
 use qcloud_ccm::metrics::Metrics;
+use qcloud_ccm::services::FINALIZER;
+use qcloud_container::kubernetes::routes::Routes;
 use qcloud_container::provider::instances::{CvmInstances, InstanceSettings};
 use qcloud_container::provider::load_balancers::{ClbLoadBalancers, ClbOptions};
-use qcloud_container::provider::routes::{RouteTables, VpcTableRoutes, VpcTableSettings};
+use qcloud_container::provider::routes::{
+    ClusterTableRoutes, ClusterTableSettings, RouteTables, VpcTableRoutes, VpcTableSettings,
+};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -20,6 +24,13 @@ use tokio::time::Instant;
 
 use crate::cloud::Cloud;
 use crate::weather::Weather;
+
+/// The Service of another class.
+const OTHERS: &str = "others";
+
+pub(crate) fn is_of_others(service: &Value) -> bool {
+    service["metadata"]["name"] == OTHERS
+}
 
 pub(crate) const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
@@ -30,6 +41,8 @@ pub(crate) struct Machine {
     pub(crate) address: String,
     /// Which number its node has.
     pub(crate) number: u32,
+    /// Its host name, for one whose kubelet was told no address: the node has that name, and nothing else to find it by.
+    pub(crate) host_name: Option<String>,
     /// Not again after this.
     pub(crate) terminated: bool,
     /// Of the node, once it has registered.
@@ -38,7 +51,8 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn node(&self) -> String {
-        format!("node-{}", self.number)
+        // As kubelets write it.
+        self.host_name.as_ref().map_or_else(|| format!("node-{}", self.number), |name| name.to_lowercase())
     }
 
     pub(crate) fn network(&self) -> String {
@@ -55,6 +69,12 @@ pub(crate) struct World {
     pub(crate) server: ApiServer,
     pub(crate) cloud: Cloud,
     pub(crate) machines: Vec<Machine>,
+    /// The cluster route table that has the routes; without it, a plain one.
+    pub(crate) cluster_table: Option<&'static str>,
+    /// Nodes on machines of another provider.
+    pub(crate) elsewhere: Vec<&'static str>,
+    /// A Service of another class, as it was put there.
+    pub(crate) others: Option<Value>,
     random: fastrand::Rng,
     processes: Vec<Process>,
     /// When kubelets were last heard.
@@ -77,21 +97,44 @@ impl World {
     pub(crate) async fn new(seed: u64) -> Self {
         // What the controllers leave to luck.
         fastrand::seed(seed);
+        let mut random = fastrand::Rng::with_seed(seed);
         let mut world = Self {
+            cluster_table: (random.u32(..3) == 0).then_some("cluster"),
+            elsewhere: Vec::new(),
+            others: None,
             server: ApiServer::builder().seed(seed).start("2026-01-02T03:04:05Z".parse().unwrap()).history(200).build(),
             cloud: Cloud::new(seed).await,
             machines: Vec::new(),
-            random: fastrand::Rng::with_seed(seed),
+            random,
             processes: Vec::new(),
             looked: None,
             begun: 0,
             made: 0,
             acts: BTreeMap::new(),
         };
+        if world.random.bool() {
+            world.server.put(other_providers_node()).unwrap();
+            world.elsewhere.push("elsewhere");
+        }
+        if world.random.bool() {
+            world.server.put(other_classs_service()).unwrap();
+            world.others = world.others_service();
+        }
         for _ in 0..3 {
             world.new_machine().await;
         }
         world
+    }
+
+    pub(crate) fn others_service(&self) -> Option<Value> {
+        self.server.get("v1", "Service", "default", OTHERS)
+    }
+
+    /// The Services that are for these controllers.
+    fn services(&self) -> Vec<Value> {
+        let mut services = self.server.list("v1", "Service");
+        services.retain(|service| !is_of_others(service));
+        services
     }
 
     /// What happened, for people.
@@ -135,12 +178,12 @@ impl World {
             self.begin();
         }
         self.settle("after the weather").await;
-        for service in self.server.list("v1", "Service") {
+        for service in self.services() {
             let name = service["metadata"]["name"].as_str().unwrap();
             self.server.delete("v1", "Service", "default", name);
         }
         self.settle("after the Services went").await;
-        let left = self.server.list("v1", "Service");
+        let left = self.services();
         assert!(left.is_empty(), "left behind: {left:#?}");
     }
 
@@ -175,16 +218,28 @@ impl World {
         let client = cluster::client(self.server.service());
         let manager = Manager::new(client, settings, Metrics::new(), Health::new());
         let config = self.cloud.config(u64::from(self.begun));
-        let (vpc, table) = (self.cloud.vpc.clone(), self.cloud.table.clone());
+        let (vpc, table, cluster_table) = (self.cloud.vpc.clone(), self.cloud.table.clone(), self.cluster_table);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let providers = |identity: &qcloud_container::kubernetes::ClusterIdentity| {
-                let network = "172.16.0.0/12".parse().into_iter();
-                let routes =
-                    VpcTableSettings::new(identity.clone(), &*vpc, RouteTables::Ids(vec![table.clone()]), network);
+                // Somebody's route is in the whole of it, over which a cluster route table can't be made.
+                let network = if cluster_table.is_some() { "172.16.0.0/13" } else { "172.16.0.0/12" };
+                let network = network.parse().into_iter();
+                let routes: Arc<dyn Routes> = match cluster_table {
+                    Some(name) => {
+                        let mut settings = ClusterTableSettings::new(name, &*vpc, network);
+                        settings.create = true;
+                        Arc::new(ClusterTableRoutes::new(&config, settings))
+                    }
+                    None => {
+                        let tables = RouteTables::Ids(vec![table.clone()]);
+                        let settings = VpcTableSettings::new(identity.clone(), &*vpc, tables, network);
+                        Arc::new(VpcTableRoutes::new(&config, settings))
+                    }
+                };
                 let balancers = ClbLoadBalancers::new(&config, identity.clone(), ClbOptions::new(&*vpc));
                 Ok(Providers::new(Arc::new(CvmInstances::new(&config, InstanceSettings::new(&*vpc))?))
-                    .with_routes(Arc::new(VpcTableRoutes::new(&config, routes)))
+                    .with_routes(routes)
                     .with_balancers(Arc::new(balancers)))
             };
             manager.run(providers, async { drop(stopped.await) }).await.unwrap();
@@ -260,9 +315,10 @@ impl World {
             return;
         }
         self.note("machines");
-        let (id, address) = self.cloud.run().await;
+        let (id, address, host_name) = self.cloud.run().await;
         let number = u32::try_from(self.machines.len()).unwrap();
-        self.machines.push(Machine { id, address, number, terminated: false, uid: None });
+        let host_name = (self.random.u32(..3) == 0).then_some(host_name);
+        self.machines.push(Machine { id, address, number, host_name, terminated: false, uid: None });
     }
 
     async fn terminate(&mut self) {
@@ -336,7 +392,7 @@ impl World {
     }
 
     fn new_service(&mut self) {
-        if self.server.list("v1", "Service").len() >= 5 {
+        if self.services().len() >= 5 {
             return;
         }
         self.note("services");
@@ -362,7 +418,7 @@ impl World {
     }
 
     fn any_service(&mut self) -> Option<String> {
-        let mut services = self.server.list("v1", "Service");
+        let mut services = self.services();
         services.retain(|service| service["metadata"]["deletionTimestamp"].is_null());
         let at = (!services.is_empty()).then(|| self.random.usize(..services.len()))?;
         services[at]["metadata"]["name"].as_str().map(str::to_owned)
@@ -451,24 +507,43 @@ impl World {
     }
 }
 
+/// A node whose kubelet is silent, and whose machine this provider knows nothing of.
+fn other_providers_node() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": { "name": "elsewhere", "labels": { "node.kubernetes.io/exclude-from-external-load-balancers": "" } },
+        "spec": { "providerID": "elsewhere:///zone-1/machine-1" },
+        "status": { "conditions": [{ "type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown" }] },
+    })
+}
+
+/// A Service that another controller serves, which uses the same finalizer.
+fn other_classs_service() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": { "name": OTHERS, "namespace": "default", "finalizers": [FINALIZER] },
+        "spec": { "type": "LoadBalancer", "loadBalancerClass": "example.com/other", "ports": [{ "port": 80 }] },
+    })
+}
+
 /// A node as a kubelet registers it.
 fn registered(machine: &Machine) -> Value {
     let name = machine.node();
+    let mut addresses = vec![json!({ "type": "Hostname", "address": name })];
+    let mut annotations = json!({});
+    if machine.host_name.is_none() {
+        addresses.push(json!({ "type": "InternalIP", "address": machine.address }));
+        annotations["alpha.kubernetes.io/provided-node-ip"] = json!(machine.address);
+    }
     json!({
         "apiVersion": "v1", "kind": "Node",
-        "metadata": {
-            "name": name,
-            "labels": { "kubernetes.io/hostname": name },
-            "annotations": { "alpha.kubernetes.io/provided-node-ip": machine.address },
-        },
+        "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name }, "annotations": annotations },
         "spec": {
             "podCIDR": machine.network(),
             "taints": [{ "key": UNINITIALIZED, "value": "true", "effect": "NoSchedule" }],
         },
         "status": {
-            "addresses": [
-                { "type": "InternalIP", "address": machine.address }, { "type": "Hostname", "address": name },
-            ],
+            "addresses": addresses,
             "conditions": [{ "type": "Ready", "status": "True", "reason": "KubeletReady" }],
         },
     })

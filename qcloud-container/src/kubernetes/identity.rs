@@ -8,7 +8,7 @@
 pub struct ClusterIdentity {
     /// The UID of the cluster's `kube-system` namespace.
     pub uid: String,
-    /// A name for people; it is part of the names of cloud objects.
+    /// A name for people. Nothing in the cloud carries it.
     pub name: String,
 }
 

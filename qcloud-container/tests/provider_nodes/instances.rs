@@ -96,6 +96,19 @@ async fn a_machine_is_described_for_its_node() {
 }
 
 #[tokio::test]
+async fn a_node_that_knows_only_its_name_is_found_by_its_host_name() {
+    let cloud = Cloud::new().await;
+    let ids = cloud.run(2).await;
+    let host_name = text(&cloud.instances().await[&ids[1]]["HostName"]);
+    assert!(host_name.starts_with("VM-"), "{host_name}");
+    // Kubelets write it in lower case.
+    for name in [host_name.to_lowercase(), host_name] {
+        let machine = provider(&cloud).0.metadata(&NodeRef::new(name)).await.unwrap();
+        assert_eq!(machine.id, ids[1]);
+    }
+}
+
+#[tokio::test]
 async fn five_thousand_nodes_that_join_at_once_take_fifty_calls() {
     let cloud = Cloud::new().await;
     let ids = cloud.run(5000).await;

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 pub use in_memory::InMemoryInstances;
 pub use instance::{Absence, AddressKind, Instance, InstanceState, Lookup, NodeAddress, NodeRef};
 pub use inventory::Inventory;
-pub use plan::{NodeOp, NodeRecord, SHUTDOWN_TAINT, UNINITIALIZED_TAINT, plan};
+pub use plan::{NodeOp, NodePlan, NodeRecord, SHUTDOWN_TAINT, UNINITIALIZED_TAINT, plan};
 
 use super::{ErrorKind, ProviderError, Result};
 

@@ -48,21 +48,36 @@ pub enum NodeOp {
     Delete,
 }
 
-/// What to change of a node after a lookup of its machine. Planning again after applying gives nothing.
+/// What to change of a node.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct NodePlan {
+    /// The changes, in order.
+    pub ops: Vec<NodeOp>,
+    /// Why that is not all: the machine has no address yet, or lacks the one that the kubelet was given. What does not
+    /// depend on addresses is done for all that.
+    pub obstacle: Option<ProviderError>,
+}
+
+/// What to change of a node after a lookup of its machine. Planning again after applying gives no further changes.
+///
+/// A node without a provider id gets it, with its labels, also when it is not new: its kubelet may have registered it
+/// before there was a cloud controller.
 ///
 /// A node that is ready is never deleted: its kubelet lives, so the machine does, whatever the cloud says.
 ///
 /// # Errors
 /// When nobody can say whether the machine exists, when it is not far enough, or when the node and the cloud contradict
-/// each other: the node's provider id names another machine than the one that was found, or the address that the kubelet
-/// was given is none of the machine's. Other addresses contradict nothing: they become those of the machine.
-pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> {
+/// each other: the node's provider id names another machine than the one that was found, or the node is ready and its machine
+/// can't be found. Addresses that contradict the kubelet's are an [obstacle](NodePlan::obstacle); all others become those of
+/// the machine.
+pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<NodePlan> {
     let instance = match lookup {
         Lookup::Found(instance) => instance,
         Lookup::NotFound(_) if node.ready => {
             return Err(ProviderError::new(ErrorKind::Conflict, "the node is ready, but its machine can't be found"));
         }
-        Lookup::NotFound(_) => return Ok(vec![NodeOp::Delete]),
+        Lookup::NotFound(_) => return Ok(NodePlan { ops: vec![NodeOp::Delete], obstacle: None }),
         Lookup::Unknown(error) => return Err(error),
     };
     if let Some(named) = node.provider_id.as_deref().filter(|id| !id.is_empty())
@@ -79,21 +94,32 @@ pub fn plan(node: &NodeRecord, lookup: Lookup<Instance>) -> Result<Vec<NodeOp>> 
     } else if node.taints.contains(SHUTDOWN_TAINT) {
         ops.push(NodeOp::RemoveTaint(SHUTDOWN_TAINT));
     }
+    let is_new = node.taints.contains(UNINITIALIZED_TAINT);
     if instance.addresses.is_empty() {
-        if node.taints.contains(UNINITIALIZED_TAINT) {
+        let obstacle = is_new.then(|| {
             let message = format!("the machine {} has no address yet", instance.id);
-            return Err(ProviderError::pending(message, Duration::from_secs(5)));
-        }
-        return Ok(ops);
+            ProviderError::pending(message, Duration::from_secs(5))
+        });
+        return Ok(NodePlan { ops, obstacle });
     }
-    let addresses = chosen(&instance, &node.provided_addresses)?;
-    if node.taints.contains(UNINITIALIZED_TAINT) {
-        ops.extend(initialize(node, &instance));
+    let addresses = match chosen(&instance, &node.provided_addresses) {
+        Ok(addresses) => addresses,
+        Err(error) => return Ok(NodePlan { ops, obstacle: Some(error) }),
+    };
+    if is_new || has_no_provider_id(node) {
+        ops.extend(describe(node, &instance));
+    }
+    if is_new {
+        ops.push(NodeOp::RemoveTaint(UNINITIALIZED_TAINT));
     }
     if node.addresses != addresses {
         ops.push(NodeOp::SetAddresses(addresses));
     }
-    Ok(ops)
+    Ok(NodePlan { ops, obstacle: None })
+}
+
+fn has_no_provider_id(node: &NodeRecord) -> bool {
+    node.provider_id.as_ref().is_none_or(String::is_empty)
 }
 
 /// The part of a provider id that names the machine. One machine can have several: they differ in what stands before it.
@@ -116,9 +142,10 @@ fn chosen(instance: &Instance, provided: &[IpAddr]) -> Result<Vec<NodeAddress>> 
     Ok(chosen)
 }
 
-fn initialize(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
+/// The provider id and the labels of a node.
+fn describe(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
     let mut ops = Vec::new();
-    if node.provider_id.as_ref().is_none_or(String::is_empty) {
+    if has_no_provider_id(node) {
         ops.push(NodeOp::SetProviderId(instance.provider_id.clone()));
     }
     let ours = [
@@ -143,7 +170,6 @@ fn initialize(node: &NodeRecord, instance: &Instance) -> Vec<NodeOp> {
         !reserved && !node.labels.contains_key(*name)
     });
     ops.extend(further.map(|(name, value)| NodeOp::SetLabel(name.clone(), value.clone())));
-    ops.push(NodeOp::RemoveTaint(UNINITIALIZED_TAINT));
     ops
 }
 
@@ -180,7 +206,7 @@ mod tests {
     fn a_new_node_gets_all_that_is_known_and_loses_its_taint_last() {
         let mut node = NodeRecord::default();
         node.taints.insert(UNINITIALIZED_TAINT.to_owned());
-        let ops = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap();
+        let ops = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap().ops;
         assert_eq!(ops[0], NodeOp::SetProviderId("test:///z/m-1".to_owned()));
         assert!(ops.contains(&NodeOp::SetLabel("topology.kubernetes.io/zone".to_owned(), "z-1".to_owned())));
         assert!(ops.contains(&NodeOp::SetLabel("example.com/id".to_owned(), "m-1".to_owned())));
@@ -191,7 +217,7 @@ mod tests {
     #[test]
     fn only_a_proven_absence_deletes_and_never_a_ready_node() {
         let mut node = NodeRecord::default();
-        assert_eq!(plan(&node, Lookup::NotFound(Absence::NeverRan)).unwrap(), [NodeOp::Delete]);
+        assert_eq!(plan(&node, Lookup::NotFound(Absence::NeverRan)).unwrap().ops, [NodeOp::Delete]);
         let doubt = ProviderError::new(ErrorKind::Unavailable, "no answer");
         assert_eq!(plan(&node, Lookup::Unknown(doubt)).unwrap_err().kind(), ErrorKind::Unavailable);
         node.ready = true;
@@ -204,7 +230,8 @@ mod tests {
         node.taints.insert(UNINITIALIZED_TAINT.to_owned());
         let mut pending = instance(InstanceState::Pending);
         pending.addresses.clear();
-        assert_eq!(plan(&node, Lookup::Found(pending)).unwrap_err().kind(), ErrorKind::Pending);
+        let NodePlan { ops, obstacle } = plan(&node, Lookup::Found(pending)).unwrap();
+        assert_eq!((ops, obstacle.unwrap().kind()), (vec![], ErrorKind::Pending));
     }
 
     #[test]
@@ -221,10 +248,25 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_the_machine_lacks_is_refused() {
-        let node = NodeRecord { provided_addresses: vec!["10.9.9.9".parse().unwrap()], ..NodeRecord::default() };
-        let error = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Conflict);
+    fn an_address_that_the_machine_lacks_stops_all_but_the_taint_of_the_shutdown() {
+        let mut node = NodeRecord { provided_addresses: vec!["10.9.9.9".parse().unwrap()], ..NodeRecord::default() };
+        node.taints.insert(UNINITIALIZED_TAINT.to_owned());
+        let NodePlan { ops, obstacle } = plan(&node, Lookup::Found(instance(InstanceState::Running))).unwrap();
+        assert_eq!((ops, obstacle.unwrap().kind()), (vec![], ErrorKind::Conflict));
+        let NodePlan { ops, obstacle } = plan(&node, Lookup::Found(instance(InstanceState::Stopped))).unwrap();
+        assert_eq!((ops, obstacle.unwrap().kind()), (vec![NodeOp::AddTaint(SHUTDOWN_TAINT)], ErrorKind::Conflict));
+    }
+
+    #[test]
+    fn a_node_that_was_there_before_the_controller_gets_its_provider_id_and_labels() {
+        let machine = instance(InstanceState::Running);
+        let mut node = NodeRecord { addresses: machine.addresses.clone(), ready: true, ..NodeRecord::default() };
+        let ops = plan(&node, Lookup::Found(machine.clone())).unwrap().ops;
+        assert_eq!(ops[0], NodeOp::SetProviderId("test:///z/m-1".to_owned()));
+        assert!(ops.contains(&NodeOp::SetLabel("topology.kubernetes.io/zone".to_owned(), "z-1".to_owned())));
+        // Afterwards its labels are whoever's changes them.
+        node.provider_id = Some("test:///z/m-1".to_owned());
+        assert_eq!(plan(&node, Lookup::Found(machine)).unwrap().ops, []);
     }
 
     #[test]
@@ -233,13 +275,15 @@ mod tests {
         for (kind, address) in [(AddressKind::Internal, "10.0.0.2"), (AddressKind::External, "1.2.3.4")] {
             machine.addresses.push(NodeAddress { kind, address: address.parse().unwrap() });
         }
-        let mut node = NodeRecord { provided_addresses: vec!["10.0.0.2".parse().unwrap()], ..NodeRecord::default() };
-        let ops = plan(&node, Lookup::Found(machine.clone())).unwrap();
+        let provider_id = Some(machine.provider_id.clone());
+        let provided_addresses = vec!["10.0.0.2".parse().unwrap()];
+        let mut node = NodeRecord { provider_id, provided_addresses, ..NodeRecord::default() };
+        let ops = plan(&node, Lookup::Found(machine.clone())).unwrap().ops;
         let [NodeOp::SetAddresses(addresses)] = &ops[..] else { panic!("{ops:?}") };
         let shown: Vec<String> = addresses.iter().map(|address| address.address.to_string()).collect();
         assert_eq!(shown, ["10.0.0.2", "1.2.3.4"]);
         node.addresses.clone_from(addresses);
-        assert_eq!(plan(&node, Lookup::Found(machine)).unwrap(), []);
+        assert_eq!(plan(&node, Lookup::Found(machine)).unwrap().ops, []);
     }
 
     proptest! {
@@ -255,8 +299,9 @@ mod tests {
             if uninitialized { node.taints.insert(UNINITIALIZED_TAINT.to_owned()); }
             if shutdown { node.taints.insert(SHUTDOWN_TAINT.to_owned()); }
             if known { node.provider_id = Some("test:///z/m-1".to_owned()); }
-            for op in plan(&node, Lookup::Found(instance(state))).unwrap() { apply(&mut node, op); }
-            prop_assert_eq!(plan(&node, Lookup::Found(instance(state))).unwrap(), []);
+            for op in plan(&node, Lookup::Found(instance(state))).unwrap().ops { apply(&mut node, op); }
+            prop_assert_eq!(plan(&node, Lookup::Found(instance(state))).unwrap().ops, []);
+            prop_assert!(node.provider_id.is_some());
             prop_assert_eq!(node.taints.contains(SHUTDOWN_TAINT), state.is_shutdown() && !ready);
         }
     }

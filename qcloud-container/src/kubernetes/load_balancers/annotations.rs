@@ -26,6 +26,9 @@ annotations! {
     /// The fingerprint of the specification and targets that the balancer is known to have, for as long as a controller
     /// serves the Service. Written by the controller.
     RECORDED_FINGERPRINT = "qcloud-rs.io/applied";
+    /// The `spec.loadBalancerClass` that the controller serves which wrote the fingerprint; absent when it serves
+    /// Services without one. Only that controller gives the balancer up. Written by the controller.
+    RECORDED_CLASS = "qcloud-rs.io/class";
     /// The IPv6 address of a NAT64 balancer. Written by TKE's controller; not read.
     NAT_IPV6 = "service.kubernetes.io/loadbalance-nat-ipv6";
     /// The token with which TKE's controller made the balancer; not read.

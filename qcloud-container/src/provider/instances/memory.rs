@@ -32,6 +32,8 @@ struct State {
 struct Missed {
     first: Duration,
     last: Duration,
+    /// Whether there were two of them at least.
+    again: bool,
 }
 
 impl Memory {
@@ -71,9 +73,11 @@ impl Memory {
     pub(super) fn missed(&self, id: &str, now: Duration) -> Lookup<Instance> {
         let mut state = self.state();
         state.seen.remove(id);
-        let missed = state.missed.entry(id.to_owned()).or_insert(Missed { first: now, last: now });
-        missed.last = now;
-        let missed = *missed;
+        let missed = match state.missed.get(id) {
+            Some(before) => Missed { first: before.first, last: now, again: true },
+            None => Missed { first: now, last: now, again: false },
+        };
+        state.missed.insert(id.to_owned(), missed);
         drop(state);
         self.judge(id, missed)
     }
@@ -81,7 +85,7 @@ impl Memory {
     /// One look is not enough: a machine that has just been made may not be listed yet.
     fn judge(&self, id: &str, missed: Missed) -> Lookup<Instance> {
         let apart = missed.last.saturating_sub(missed.first);
-        if apart >= self.grace {
+        if missed.again && apart >= self.grace {
             return Lookup::NotFound(Absence::NotListed { apart });
         }
         let left = self.grace.saturating_sub(apart);
@@ -110,6 +114,14 @@ mod tests {
         memory.saw(&Instance::new("a", "p"), at(31));
         assert!(memory.recall("a", at(32)).unwrap().is_found());
         assert!(memory.missed("a", at(100)).is_unknown());
+    }
+
+    #[test]
+    fn without_a_grace_it_still_takes_two_looks() {
+        let memory = Memory::new(at(60), at(0));
+        assert!(memory.missed("a", at(0)).is_unknown());
+        assert!(memory.recall("a", at(4)).unwrap().is_unknown());
+        assert!(memory.missed("a", at(5)).is_not_found());
     }
 
     #[test]

@@ -266,8 +266,10 @@ fn find(inventory: &Inventory, node: &NodeRef) -> Result<Option<Instance>> {
     if !node.addresses.is_empty() || named.is_some() {
         return Ok(None);
     }
+    // Kubelets write host names in lower case; those that CVM gives by default have capitals.
+    let is_node = |name: &str| name.eq_ignore_ascii_case(&node.name);
     let called = |instance: &&Instance| {
-        instance.host_name.as_ref() == Some(&node.name) || instance.name == node.name || instance.id == node.name
+        instance.host_name.as_deref().is_some_and(is_node) || is_node(&instance.name) || is_node(&instance.id)
     };
     let mut candidates = inventory.instances().iter().filter(called);
     match (candidates.next(), candidates.next()) {

@@ -69,7 +69,7 @@ impl Regional {
     /// Lets go of a balancer that stays: it loses its tags, or, where that is not permitted, gets a name that says so.
     pub(super) async fn disown(&self, state: &LbState) -> Result<()> {
         // Without the last two it is no longer found: they go when all else is done.
-        for tag in [RETAIN_TAG, SERVICE_TAG, CLUSTER_TAG, SERVICE_UID_TAG] {
+        for tag in [RETAIN_TAG, ADDRESS_TAG, SERVICE_TAG, CLUSTER_TAG, SERVICE_UID_TAG] {
             let request = json!({
                 "ServiceType": "clb",
                 "ResourcePrefix": "clb",
