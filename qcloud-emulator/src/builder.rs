@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::server::Server;
 use crate::settings::{
     BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, Settings, SignatureTime, Task,
-    UnknownIds,
+    UnknownFilters, UnknownIds,
 };
 use crate::zones;
 
@@ -155,6 +155,12 @@ impl Builder {
     /// What the `Describe…` actions of VPC do with ids that do not exist.
     pub fn unknown_ids(mut self, answer: UnknownIds) -> Self {
         self.settings.unknown_ids = answer;
+        self
+    }
+
+    /// What lists do with filters that are not documented for them.
+    pub fn unknown_filters(mut self, answer: UnknownFilters) -> Self {
+        self.settings.unknown_filters = answer;
         self
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::clock::Time;
 use crate::error::ApiError;
+use crate::settings::UnknownFilters;
 
 /// A call of an action, its signature verified and its parameters checked against the model.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Call {
     pub(crate) parameters: Value,
     pub(crate) now: Time,
     pub(crate) request_id: String,
+    /// What becomes of filters that the action does not have.
+    pub(crate) unknown_filters: UnknownFilters,
     /// The key that signed it; empty when none did.
     pub(crate) secret_id: String,
 }

@@ -258,7 +258,9 @@ impl Emulator {
         // Read under the lock, so that time does not run backwards from one call to the next.
         let now = inner.clock.time();
         world.settle(now);
-        let call = Call { action: action.name, region, parameters, now, request_id: request_id.to_owned(), secret_id };
+        let unknown_filters = settings.unknown_filters;
+        let request_id = request_id.to_owned();
+        let call = Call { action: action.name, region, parameters, now, request_id, unknown_filters, secret_id };
         let answer = world.perform(api.service, action.run, &call)?;
         record.executed = true;
         drop(world);

@@ -71,6 +71,7 @@ pub use fault::{Effect, Fault, When};
 pub use faults::{Faults, PlannedFault};
 pub use server::Server;
 pub use settings::{
-    BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, SignatureTime, Task, UnknownIds,
+    BusyInstance, ClusterErrors, DetailPages, MissingBalancer, PublicAddress, Quota, SignatureTime, Task,
+    UnknownFilters, UnknownIds,
 };
 pub use visibility::{Delay, Visibility};

@@ -3,8 +3,10 @@
 
 use serde::Deserialize;
 
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::ids::well_formed;
+use crate::settings::UnknownFilters;
 use crate::tags::Tag;
 
 /// The error codes and limits of one service's lists.
@@ -45,18 +47,29 @@ pub(crate) struct Filter {
 pub(crate) struct Filters(Vec<Filter>);
 
 impl Filters {
-    /// Checks the filters of a request against the names that the action knows. `tag:` among the names stands for
-    /// `tag:<key>` with any key.
-    pub(crate) fn check(given: Option<Vec<Filter>>, known: &[&str], dialect: &Dialect) -> Result<Self, ApiError> {
-        let given = given.unwrap_or_default();
+    /// Checks the filters of a request against the names that are documented for the action. `tag:` among the names
+    /// stands for `tag:<key>` with any key.
+    pub(crate) fn check(
+        call: &Call,
+        given: Option<Vec<Filter>>,
+        known: &[&str],
+        dialect: &Dialect,
+    ) -> Result<Self, ApiError> {
+        let mut given = given.unwrap_or_default();
         if given.len() > dialect.most_filters {
             let message =
                 format!("A request takes at most {} filters; this one has {}.", dialect.most_filters, given.len());
             return Err(ApiError::new(dialect.too_many_filters, message));
         }
+        let is_known = |name: &str| match name.strip_prefix("tag:") {
+            Some(key) => known.contains(&"tag:") && !key.is_empty(),
+            None => known.contains(&name),
+        };
+        if call.unknown_filters == UnknownFilters::Ignore {
+            given.retain(|filter| is_known(&filter.name));
+        }
         for filter in &given {
-            let tag = known.contains(&"tag:") && filter.name.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
-            if !tag && (filter.name == "tag:" || !known.contains(&filter.name.as_str())) {
+            if !is_known(&filter.name) {
                 let known = known.join(", ").replace("tag:", "tag:<key>");
                 let message = format!("The filter `{}` is not supported. Supported filters: {known}.", filter.name);
                 return Err(ApiError::new(dialect.unknown_filter, message));

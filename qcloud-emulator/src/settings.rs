@@ -52,6 +52,18 @@ pub enum UnknownIds {
     Refuse,
 }
 
+/// What lists do with filters that the documentation of the action does not name. It does not say what the cloud does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum UnknownFilters {
+    /// The call fails with the code of its service for invalid filters.
+    #[default]
+    Refuse,
+    /// They are ignored: the list holds what the other filters let pass.
+    Ignore,
+}
+
 /// How CLB says that a load balancer, a listener or a rule does not exist. The cloud does it both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,6 +140,7 @@ pub(crate) struct Settings {
     pub(crate) signature_age: Duration,
     pub(crate) busy_instance: BusyInstance,
     pub(crate) unknown_ids: UnknownIds,
+    pub(crate) unknown_filters: UnknownFilters,
     pub(crate) cluster_errors: ClusterErrors,
     /// The roles that can be assumed; any when there are none here.
     pub(crate) roles: Vec<String>,
@@ -166,6 +179,7 @@ impl Default for Settings {
             signature_age: Duration::from_secs(300),
             busy_instance: BusyInstance::default(),
             unknown_ids: UnknownIds::default(),
+            unknown_filters: UnknownFilters::default(),
             cluster_errors: ClusterErrors::default(),
             roles: Vec::new(),
             role_credential_life: Duration::from_secs(7200),

@@ -3,11 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use qcloud_container::kubernetes::ErrorKind;
 use qcloud_container::kubernetes::volumes::conformance::{self, Cloud, VolumesHarness};
-use qcloud_container::kubernetes::volumes::{InMemoryNode, InMemoryVolumes};
+use qcloud_container::kubernetes::volumes::{
+    CapacityRequest, InMemoryNode, InMemoryVolumes, SizeRange, SnapshotRequest, VolumeCapabilities, Volumes,
+};
 
 #[derive(Default)]
 struct Memory {
+    capabilities: VolumeCapabilities,
     current: Mutex<Arc<InMemoryVolumes>>,
 }
 
@@ -22,7 +26,7 @@ impl VolumesHarness for Memory {
     async fn fresh(&self) -> Cloud {
         let nodes = [("node-a", "zone-1"), ("node-b", "zone-1"), ("node-c", "zone-2")];
         let nodes = nodes.map(|(id, zone)| InMemoryNode::new(id, zone, 4));
-        let volumes = Arc::new(InMemoryVolumes::new(nodes));
+        let volumes = Arc::new(InMemoryVolumes::new(nodes).with_capabilities(self.capabilities));
         *self.current.lock().unwrap() = Arc::clone(&volumes);
         Cloud {
             volumes,
@@ -65,6 +69,29 @@ async fn the_reference_implementation_conforms() {
     let report = conformance::run(&Memory::default()).await;
     assert_eq!(report.checks().len(), conformance::names().len());
     assert!(report.clone().into_result().is_ok(), "{report}");
+}
+
+#[tokio::test]
+async fn a_cloud_that_can_do_less_is_asked_for_less() {
+    let harness = Memory { capabilities: VolumeCapabilities::NONE, ..Memory::default() };
+    let report = conformance::run(&harness).await;
+    assert!(report.clone().into_result().is_ok(), "{report}");
+    let checked: Vec<&str> = report.checks().iter().map(|(name, _)| *name).collect();
+    assert!(checked.contains(&"a volume is attached and detached"));
+    for left_out in ["volumes grow and never shrink", "properties change", "capacity is told", "a volume is restored"] {
+        assert!(!checked.contains(&left_out) && conformance::names().contains(&left_out), "{left_out}");
+    }
+    // Who asks all the same is told so.
+    let volumes = harness.current();
+    let refusals = [
+        volumes.expand("vol-1", SizeRange::at_least(1)).await.err(),
+        volumes.modify("vol-1", &[].into()).await.err(),
+        volumes.capacity(&CapacityRequest::default()).await.err(),
+        volumes.create_snapshot(&SnapshotRequest::new("s", "vol-1")).await.err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.map(|error| error.kind()), Some(ErrorKind::Unsupported));
+    }
 }
 
 #[test]

@@ -6,10 +6,13 @@ use proptest::prelude::*;
 use qcloud_container::kubernetes::ErrorKind;
 use qcloud_container::kubernetes::volumes::{Access, SnapshotRequest, Volumes};
 use qcloud_core::clock::Clock as _;
+use qcloud_emulator::{Builder, Emulator};
 use serde_json::json;
 
-use crate::lab::{Fault, Lab, Process, ZONE, request};
+use crate::lab::{Fault, Lab, Process, ZONE, lagging, request};
 
+/// After this time, lists show all that was done.
+const SEEN: Duration = Duration::from_secs(10);
 const ACTIONS: [&str; 9] = [
     "DescribeDisks",
     "CreateDisks",
@@ -65,21 +68,22 @@ async fn live(processes: &[Process], lab: &Lab, turns: &[usize]) {
     next().delete(&source.id).await.unwrap();
 }
 
-async fn run(plans: Vec<Vec<Option<Fault>>>, turns: Vec<usize>) {
-    let lab = Lab::new().await;
+async fn run(cloud: Builder, plans: Vec<Vec<Option<Fault>>>, turns: Vec<usize>) {
+    let lab = Lab::with(cloud).await;
     let foreign = json!({
         "Placement": {"Zone": ZONE}, "DiskChargeType": "POSTPAID_BY_HOUR", "DiskType": "CLOUD_PREMIUM",
         "DiskSize": 20, "DiskCount": 2, "DiskName": "a",
         "Tags": [{"Key": "qcloud-rs-cluster", "Value": "uid-2"}, {"Key": "qcloud-rs-volume", "Value": "a"}],
     });
     lab.call("cbs", "CreateDisks", foreign).await;
-    lab.clock.sleep(Duration::from_secs(2)).await;
+    lab.clock.sleep(SEEN).await;
     let before = lab.disks().await;
     let processes = [lab.process(), lab.process()];
     for (place, plan) in plans.into_iter().enumerate() {
         processes[place / ACTIONS.len()].plan(ACTIONS[place % ACTIONS.len()], plan);
     }
     live(&processes, &lab, &turns).await;
+    lab.clock.sleep(SEEN).await;
     assert_eq!(lab.disks().await, before);
     assert!(lab.snapshots().await.is_empty());
 }
@@ -93,6 +97,15 @@ proptest! {
         turns in prop::collection::vec(0..2_usize, 5..12),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(plans, turns));
+        runtime.block_on(run(Emulator::builder(), plans, turns));
+    }
+
+    #[test]
+    fn any_order_of_faults_converges_where_lists_lag(
+        plans in prop::collection::vec(faults(), 2 * ACTIONS.len()),
+        turns in prop::collection::vec(0..2_usize, 5..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(run(lagging(), plans, turns));
     }
 }

@@ -122,8 +122,9 @@ async fn a_refused_batch_is_divided_until_the_bad_one_is_alone() {
     let ids = disks(&lab, 8).await;
     let process = lab.process();
     let refused = || Some(Fault::Code("ResourceUnavailable.NotPortable"));
-    // Eight, four, two, one of them: the first disk is the bad one.
-    process.plan("AttachDisks", [refused(), refused(), refused(), refused()]);
+    // Eight, four, two, one of them: the first disk is the bad one. It is tried again once its state is certain.
+    let good = || None;
+    process.plan("AttachDisks", [refused(), refused(), refused(), refused(), good(), good(), good(), refused()]);
     let results = join_all(ids.iter().map(|id| attach(&process, id, &lab.nodes[0]))).await;
     let bad: Vec<usize> =
         results.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(place, _)| place).collect();

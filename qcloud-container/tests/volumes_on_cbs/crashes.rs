@@ -1,9 +1,13 @@
 //! A process dies at every call of every operation, before and after the call is executed; the next one finishes.
 
+use std::time::Duration;
+
 use qcloud_container::kubernetes::ProviderError;
 use qcloud_container::kubernetes::volumes::{Access, GIB, SizeRange, SnapshotRequest, Volumes};
+use qcloud_core::clock::Clock as _;
+use qcloud_emulator::{Builder, Emulator};
 
-use crate::lab::{Lab, Process, request};
+use crate::lab::{Lab, Process, lagging, request};
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
@@ -115,18 +119,18 @@ async fn take(process: &Process, volume: &str) -> Result<String, ProviderError> 
     process
         .insist(|| async {
             let snapshot = process.volumes.get_snapshot(&snapshot.id).await?;
-            let unready = || ProviderError::pending("not ready", std::time::Duration::from_secs(1));
+            let unready = || ProviderError::pending("not ready", Duration::from_secs(1));
             if snapshot.ready { Ok(snapshot.id) } else { Err(unready()) }
         })
         .await
 }
 
-async fn crash_everywhere(operation: Operation) {
+async fn crash_everywhere(cloud: impl Fn() -> Builder, operation: Operation) {
     for executed in [false, true] {
         for call in 1.. {
             assert!(call < 50, "{operation:?} takes too many calls");
             let what = format!("{operation:?}, death at call {call}, executed: {executed}");
-            let lab = Lab::new().await;
+            let lab = Lab::with(cloud()).await;
             let before = operation.prepare(&lab, &lab.process()).await;
             let mortal = lab.process();
             mortal.die_at(call, executed);
@@ -140,6 +144,8 @@ async fn crash_everywhere(operation: Operation) {
             if let Err(error) = operation.run(&lab, &next, &before).await {
                 panic!("{what}: {error:?}");
             }
+            // Until lists show all that was done.
+            lab.clock.sleep(Duration::from_secs(10)).await;
             operation.check(&lab, &what).await;
         }
     }
@@ -148,6 +154,13 @@ async fn crash_everywhere(operation: Operation) {
 #[tokio::test]
 async fn row_3_whatever_call_a_process_dies_at_the_next_one_finishes() {
     for operation in ALL {
-        crash_everywhere(operation).await;
+        crash_everywhere(Emulator::builder, operation).await;
+    }
+}
+
+#[tokio::test]
+async fn row_3_and_8_whatever_call_a_process_dies_at_the_next_one_finishes_where_lists_lag() {
+    for operation in ALL {
+        crash_everywhere(lagging, operation).await;
     }
 }

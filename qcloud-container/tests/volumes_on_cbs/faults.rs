@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use qcloud_container::kubernetes::volumes::{
-    Access, CsiCode, GIB, PageRequest, SizeRange, SnapshotRequest, VolumeState, Volumes, ZoneRequirement,
+    Access, CsiCode, GIB, PageRequest, SizeRange, SnapshotFilter, SnapshotRequest, VolumeState, Volumes,
+    ZoneRequirement,
 };
 use qcloud_container::kubernetes::{ErrorKind, Exhausted};
 use qcloud_core::clock::Clock as _;
-use qcloud_emulator::{Emulator, Quota, Task};
+use qcloud_emulator::{Emulator, Quota, Task, UnknownFilters};
 use serde_json::json;
 
-use crate::lab::{Fault, Lab, OTHER_ZONE, ZONE, request};
+use crate::lab::{Fault, Lab, OTHER_ZONE, ZONE, lagging, request};
 
 fn code(code: &'static str) -> Option<Fault> {
     Some(Fault::Code(code))
@@ -128,6 +129,36 @@ async fn row_5_an_attachment_that_hangs_is_undone_when_the_node_is_down() {
     let hanging = attach().await.unwrap_err();
     assert_eq!(CsiCode::of(&hanging), CsiCode::Unavailable);
     assert_eq!(lab.emulator.calls().of("DetachDisks")[0].parameters["InstanceId"], lab.nodes[0].as_str());
+    lab.clock.sleep(Duration::from_secs(10)).await;
+    assert_eq!(lab.disks().await[0]["DiskState"], "UNATTACHED");
+}
+
+#[tokio::test]
+async fn row_5_and_14_a_disk_that_hangs_on_its_way_to_a_dead_node_is_freed_by_detaching_it() {
+    let builder = Emulator::builder().task_duration(Task::DiskAttach, Duration::from_secs(3600));
+    let lab = Lab::with(builder).await;
+    let process = lab.process_with("uid-1", |volumes| volumes.with_attach_timeout(Duration::from_secs(60)));
+    let volume = process.volume("a").await;
+    let attached = process.volumes.attach(&volume.id, &lab.nodes[0], Access::SINGLE_WRITER).await;
+    assert_eq!(attached.unwrap_err().kind(), ErrorKind::Pending);
+    let detach = || process.volumes.detach(&volume.id, Some(&lab.nodes[0]));
+    assert_eq!(detach().await.unwrap_err().kind(), ErrorKind::Pending);
+    lab.clock.sleep(Duration::from_secs(60)).await;
+    // The node runs, whatever one answer leaves out.
+    process.fail("DescribeInstances", Fault::Empty);
+    assert_eq!(detach().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(lab.count("DetachDisks"), 0);
+
+    lab.call("cvm", "StopInstances", json!({"InstanceIds": [lab.nodes[0]]})).await;
+    lab.clock.sleep(Duration::from_secs(10)).await;
+    process.fail("DetachDisks", Fault::Code("ResourceBusy"));
+    assert_eq!(detach().await.unwrap_err().kind(), ErrorKind::Busy);
+    // The minute does not begin anew.
+    assert_eq!(detach().await.unwrap_err().kind(), ErrorKind::Pending);
+    assert_eq!(lab.count("DetachDisks"), 1);
+    process.detach(&volume.id, Some(&lab.nodes[0])).await.unwrap();
+    assert_eq!(lab.disks().await[0]["DiskState"], "UNATTACHED");
+    assert_eq!(lab.count("DetachDisks"), 1);
 }
 
 #[tokio::test]
@@ -182,7 +213,7 @@ async fn row_8_a_snapshot_that_lags_is_not_taken_twice() {
     let process = lab.process();
     let volume = process.volume("a").await;
     let wanted = SnapshotRequest::new("s", &volume.id);
-    // By name, by tag, by id, and again by name and by tag.
+    // By name, by disk, by id, and again by name and by disk.
     process.plan("DescribeSnapshots", std::iter::repeat_n(Some(Fault::Empty), 5));
     let taken = process.insist(|| process.volumes.create_snapshot(&wanted)).await.unwrap();
     assert_eq!(lab.snapshots().await.len(), 1);
@@ -195,6 +226,24 @@ async fn row_8_a_snapshot_that_lags_is_not_taken_twice() {
     lab.clock.sleep(Duration::from_secs(10)).await;
     assert_eq!(process.volumes.create_snapshot(&wanted).await.unwrap().id, taken.id);
     assert_eq!(lab.snapshots().await.len(), 1);
+}
+
+#[tokio::test]
+async fn row_8_what_can_not_be_seen_yet_is_not_absent() {
+    let lab = Lab::with(lagging()).await;
+    let process = lab.process();
+    let disk = json!({
+        "Placement": {"Zone": ZONE}, "DiskChargeType": "POSTPAID_BY_HOUR", "DiskType": "CLOUD_PREMIUM", "DiskSize": 20,
+    });
+    let id = lab.call("cbs", "CreateDisks", disk).await["DiskIdSet"][0].as_str().unwrap().to_owned();
+    assert_eq!(process.volumes.get(&id).await.unwrap().id, id);
+    // What this process has deleted itself is gone when it is seen no more.
+    let volume = process.volume("a").await;
+    process.delete(&volume.id).await.unwrap();
+    lab.clock.sleep(Duration::from_secs(10)).await;
+    let before = lab.count("DescribeDisks");
+    assert_eq!(process.volumes.get(&volume.id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(lab.count("DescribeDisks"), before + 1);
 }
 
 #[tokio::test]
@@ -360,7 +409,8 @@ async fn row_18_a_refused_lookup_is_never_an_absence() {
 
 #[tokio::test]
 async fn row_20_constraints_of_disks_have_their_codes() {
-    let lab = Lab::with(Emulator::builder().resize_needs_stopped_instance(true)).await;
+    let builder = Emulator::builder().task_duration(Task::SnapshotCreate, Duration::from_secs(30));
+    let lab = Lab::with(builder.resize_needs_stopped_instance(true)).await;
     let process = lab.process();
     let volume = process.volume("a").await;
     let zone = process.attach(&volume.id, &lab.other_node).await.unwrap_err();
@@ -414,6 +464,36 @@ async fn row_10_a_disk_of_the_same_name_is_not_ours() {
     assert_ne!(volume.id, foreign);
     assert_eq!(process.delete(&foreign).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(lab.disks().await.len(), 2);
+}
+
+#[tokio::test]
+async fn row_10_other_snapshots_of_a_disk_are_left_alone() {
+    for filters in [UnknownFilters::Refuse, UnknownFilters::Ignore] {
+        let lab = Lab::with(Emulator::builder().unknown_filters(filters)).await;
+        let process = lab.process();
+        let volume = process.volume("a").await;
+        let by_hand = json!({"DiskId": volume.id, "SnapshotName": "mine"});
+        lab.call("cbs", "CreateSnapshot", by_hand).await;
+        lab.clock.sleep(Duration::from_secs(10)).await;
+        let mut taken = Vec::new();
+        for name in ["s", "t"] {
+            let wanted = SnapshotRequest::new(name, &volume.id);
+            let snapshot = process.insist(|| process.volumes.create_snapshot(&wanted)).await.unwrap();
+            assert_eq!(snapshot.name, name);
+            taken.push(snapshot.id);
+            lab.clock.sleep(Duration::from_secs(10)).await;
+        }
+        // Someone renames the first: it is found again, and nothing else in its place.
+        lab.call("cbs", "ModifySnapshotAttribute", json!({"SnapshotId": taken[0], "SnapshotName": "renamed"})).await;
+        let again = process.volumes.create_snapshot(&SnapshotRequest::new("s", &volume.id)).await.unwrap();
+        assert_eq!(again.id, taken[0]);
+        assert_eq!(lab.snapshots().await.len(), 3, "{filters:?}");
+        for filter in [SnapshotFilter::default(), SnapshotFilter::of_volume(&volume.id)] {
+            let listed = process.volumes.list_snapshots(&filter, &PageRequest::all()).await.unwrap().items;
+            let listed: Vec<String> = listed.into_iter().map(|snapshot| snapshot.id).collect();
+            assert_eq!(listed, taken, "{filters:?}");
+        }
+    }
 }
 
 #[tokio::test]

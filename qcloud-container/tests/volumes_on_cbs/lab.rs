@@ -14,7 +14,7 @@ use qcloud_core::clock::Clock as _;
 use qcloud_core::testing::ManualClock;
 use qcloud_core::transport::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
 use qcloud_core::{Client, Config, RateLimits, Raw, Service};
-use qcloud_emulator::{Builder, Clock, Emulator};
+use qcloud_emulator::{Builder, Clock, Delay, Emulator, Visibility};
 use serde_json::{Value, json};
 
 pub(crate) const ZONE: &str = "ap-guangzhou-3";
@@ -84,7 +84,7 @@ impl Wire {
             Some(Fault::Code(code)) => return Ok(refusal(code)),
             Some(Fault::CutBefore) => return Err(cut()),
             Some(Fault::Empty) => {
-                let empty = json!({"Response": {"TotalCount": 0, "DiskSet": [], "SnapshotSet": [], "RequestId": "r"}});
+                let empty = json!({"Response": {"TotalCount": 0, "DiskSet": [], "SnapshotSet": [], "InstanceSet": [], "RequestId": "r"}});
                 return Ok(http::Response::new(Bytes::from(empty.to_string())));
             }
             None if sold_out && action == "CreateDisks" => return Ok(refusal("ResourceInsufficient")),
@@ -190,6 +190,15 @@ pub(crate) fn request(name: &str) -> VolumeRequest {
     VolumeRequest::new(name, SizeRange::at_least(20 * GIB)).zones(zones)
 }
 
+/// A cloud whose lists lag behind what is done by some seconds, tags most of all.
+pub(crate) fn lagging() -> Builder {
+    let mut visibility = Visibility::default();
+    let seconds = |seconds| Delay::For(Duration::from_secs(seconds));
+    (visibility.new, visibility.tags) = (seconds(2), seconds(4));
+    (visibility.changed, visibility.deleted) = (seconds(3), seconds(3));
+    Emulator::builder().visibility(visibility)
+}
+
 /// An emulator with two nodes in one zone and one in another.
 #[derive(Debug, Clone)]
 pub(crate) struct Lab {
@@ -241,10 +250,15 @@ impl Lab {
 
     /// A newly started process of a cluster.
     pub(crate) fn process_of(&self, cluster: &str) -> Process {
+        self.process_with(cluster, |volumes| volumes)
+    }
+
+    /// One that is set up otherwise.
+    pub(crate) fn process_with(&self, cluster: &str, set_up: impl FnOnce(CbsVolumes) -> CbsVolumes) -> Process {
         let wire = self.wire();
         let volumes =
             CbsVolumes::new(&self.config(&wire), ClusterIdentity::new(cluster, "test")).with_zones([ZONE, OTHER_ZONE]);
-        Process { wire, volumes: Arc::new(volumes), clock: self.clock.clone() }
+        Process { wire, volumes: Arc::new(set_up(volumes)), clock: self.clock.clone() }
     }
 
     pub(crate) fn process(&self) -> Process {

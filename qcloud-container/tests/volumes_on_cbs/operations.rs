@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use qcloud_container::kubernetes::volumes::{
-    Access, GIB, PageRequest, SizeRange, SnapshotFilter, SnapshotRequest, VolumeRequest, Volumes, ZoneRequirement,
+    Access, CapacityRequest, GIB, PageRequest, SizeRange, SnapshotFilter, SnapshotRequest, VolumeRequest, Volumes,
+    ZoneRequirement,
 };
 use qcloud_container::kubernetes::{ErrorKind, Exhausted, Retry};
 use qcloud_core::clock::Clock as _;
@@ -190,6 +191,78 @@ async fn of_several_zones_one_that_serves_the_topology_is_chosen() {
     assert_eq!(process.create(&of("c", ZoneRequirement::default())).await.unwrap().zone, ZONE);
     let elsewhere = process.create(&of("d", ZoneRequirement::one_of(["ap-guangzhou-6"]))).await.unwrap_err();
     assert_eq!(elsewhere.kind(), ErrorKind::Exhausted(Exhausted::Stock));
+}
+
+async fn capacity_is_that_of_the_zone_where_volumes_are_made() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let available = async |zone: &str, of_parameters: &str| {
+        let mut request = CapacityRequest::in_zone(zone);
+        request.parameters.insert("diskZone".to_owned(), of_parameters.to_owned());
+        process.volumes.capacity(&request).await.unwrap().available
+    };
+    assert_eq!(available(ZONE, OTHER_ZONE).await, 0);
+    assert_eq!(available("100003", "100004").await, 0);
+    assert_eq!(lab.count("DescribeDiskConfigQuota"), 0);
+    assert!(available(ZONE, "100003").await > 0);
+    assert!(available("100004", "").await > 0);
+    let asked: Vec<_> = lab.emulator.calls().of("DescribeDiskConfigQuota");
+    let zones: Vec<_> = asked.iter().map(|call| call.parameters["Zones"].clone()).collect();
+    assert_eq!(zones, [json!([ZONE]), json!([OTHER_ZONE])]);
+}
+
+#[tokio::test]
+async fn native_nodes_are_refused_with_the_reason() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let volume = process.volume("a").await;
+    for node in ["kn-1a2b3c4d", "eks-1a2b3c4d"] {
+        let attached = process.volumes.attach(&volume.id, node, Access::SINGLE_WRITER).await.unwrap_err();
+        assert_eq!(attached.kind(), ErrorKind::Unsupported);
+        assert!(attached.message().contains("native node"), "{attached}");
+        assert_eq!(process.volumes.attach_limit(node).await.unwrap_err().kind(), ErrorKind::Unsupported);
+        process.volumes.detach(&volume.id, Some(node)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_writes_to_a_renamed_disk_is_not_guessed() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let volume = process.create(&request("a").shareable()).await.unwrap();
+    let attach = async |node: usize, access| {
+        process.insist(|| process.volumes.attach(&volume.id, &lab.nodes[node], access)).await
+    };
+    attach(0, Access::WRITER_AMONG_READERS).await.unwrap();
+    let given = lab.disks().await[0]["DiskName"].clone();
+    lab.call("cbs", "ModifyDiskAttributes", json!({"DiskIds": [volume.id], "DiskName": "mine"})).await;
+    assert_eq!(attach(1, Access::WRITER_AMONG_READERS).await.unwrap_err().kind(), ErrorKind::InUse);
+    assert_eq!(attach(1, Access::READER).await.unwrap_err().kind(), ErrorKind::InUse);
+    assert_eq!(attach(1, Access::READER_BESIDE_WRITER).await.unwrap_err().kind(), ErrorKind::Conflict);
+    process.detach(&volume.id, None).await.unwrap();
+    // With nobody on it, the disk gets its name back.
+    attach(0, Access::WRITER_AMONG_READERS).await.unwrap();
+    assert_eq!(lab.disks().await[0]["DiskName"], given);
+    attach(1, Access::READER_BESIDE_WRITER).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_many_writers_is_not_taken_for_a_reader() {
+    let lab = Lab::new().await;
+    let process = lab.process();
+    let volume = process.create(&request("a").shareable()).await.unwrap();
+    let attach = async |node: usize, access| {
+        process.insist(|| process.volumes.attach(&volume.id, &lab.nodes[node], access)).await
+    };
+    attach(0, Access::SHARED_WRITER).await.unwrap();
+    assert_eq!(attach(1, Access::READER).await.unwrap_err().kind(), ErrorKind::InUse);
+    assert_eq!(attach(1, Access::WRITER_AMONG_READERS).await.unwrap_err().kind(), ErrorKind::InUse);
+    attach(1, Access::SHARED_WRITER).await.unwrap();
+    assert_eq!(lab.count("ModifyDiskAttributes"), 1, "it is written down once");
+    process.detach(&volume.id, None).await.unwrap();
+    for node in [0, 1] {
+        assert!(attach(node, Access::READER).await.unwrap().read_only);
+    }
 }
 
 #[tokio::test]

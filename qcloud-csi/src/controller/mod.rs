@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qcloud_container::kubernetes::volumes::{Volume, Volumes};
+use qcloud_container::kubernetes::volumes::{Volume, VolumeCapabilities, Volumes};
 use qcloud_container::kubernetes::{ErrorKind, ProviderError, Retry};
 use qcloud_core::clock::{Clock, SystemClock};
 use tonic::{Request, Response, Status};
@@ -39,23 +39,33 @@ use crate::proto::{
 };
 use crate::status;
 
-/// What the controller can do. Cloning volumes is missing: CBS copies a disk only by way of a snapshot.
-const CAPABILITIES: [rpc::Type; 14] = [
-    rpc::Type::CreateDeleteVolume,
-    rpc::Type::PublishUnpublishVolume,
-    rpc::Type::ListVolumes,
-    rpc::Type::GetCapacity,
-    rpc::Type::CreateDeleteSnapshot,
-    rpc::Type::ListSnapshots,
-    rpc::Type::PublishReadonly,
-    rpc::Type::ExpandVolume,
-    rpc::Type::ListVolumesPublishedNodes,
-    rpc::Type::VolumeCondition,
-    rpc::Type::GetVolume,
-    rpc::Type::SingleNodeMultiWriter,
-    rpc::Type::ModifyVolume,
-    rpc::Type::GetSnapshot,
-];
+/// What the controller can do with volumes that can do this. Cloning is missing: CBS copies a disk only by way of a
+/// snapshot.
+fn capabilities(volumes: VolumeCapabilities) -> Vec<rpc::Type> {
+    let mut can = vec![
+        rpc::Type::CreateDeleteVolume,
+        rpc::Type::PublishUnpublishVolume,
+        rpc::Type::ListVolumes,
+        rpc::Type::PublishReadonly,
+        rpc::Type::ListVolumesPublishedNodes,
+        rpc::Type::VolumeCondition,
+        rpc::Type::GetVolume,
+        rpc::Type::SingleNodeMultiWriter,
+    ];
+    if volumes.expand {
+        can.push(rpc::Type::ExpandVolume);
+    }
+    if volumes.modify {
+        can.push(rpc::Type::ModifyVolume);
+    }
+    if volumes.capacity {
+        can.push(rpc::Type::GetCapacity);
+    }
+    if volumes.snapshots {
+        can.extend([rpc::Type::CreateDeleteSnapshot, rpc::Type::ListSnapshots, rpc::Type::GetSnapshot]);
+    }
+    can
+}
 
 /// The pause before something is looked at again, where the cloud suggests none.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -229,7 +239,8 @@ impl Controller for ControllerService {
     ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
         let capability =
             |of: rpc::Type| ControllerServiceCapability { r#type: Some(Type::Rpc(Rpc { r#type: of.into() })) };
-        Ok(Response::new(ControllerGetCapabilitiesResponse { capabilities: CAPABILITIES.map(capability).into() }))
+        let capabilities = capabilities(self.volumes.capabilities()).into_iter().map(capability).collect();
+        Ok(Response::new(ControllerGetCapabilitiesResponse { capabilities }))
     }
 
     async fn create_snapshot(

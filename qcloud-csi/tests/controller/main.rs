@@ -8,6 +8,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod capabilities;
 mod deadlines;
 mod operations;
 mod probe;

@@ -111,7 +111,7 @@ pub(super) fn detach(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     }
     let mut from: Option<String> = None;
     for disk in disks::named(&here, &ids)? {
-        let instance = check_detachable(disk, named.as_deref())?;
+        let instance = check_detachable(&here, disk, named.as_deref())?;
         if let Some(other) = from.replace(instance.to_owned()).filter(|other| other != instance) {
             let message = format!("The disks of one request are on one instance, not on `{other}` and `{instance}`.");
             return Err(ApiError::invalid_value(message));
@@ -125,10 +125,22 @@ pub(super) fn detach(world: &mut World, call: &Call) -> Result<Value, ApiError> 
     Ok(json!({}))
 }
 
+/// Whether a disk is being attached to an instance that is stopped: to the named one, if one is named.
+fn hangs(here: &Local<'_>, disk: &Disk, named: Option<&str>) -> bool {
+    let target = disk.work.as_ref().and_then(|work| work.instance.as_deref());
+    let instance = target.filter(|target| named.is_none_or(|named| named == *target));
+    let instance = instance.and_then(|id| here.region.cvm.instances.get(id));
+    disk.state == State::Attaching
+        && instance.is_some_and(|instance| matches!(instance.state, InstanceState::Stopped | InstanceState::Shutdown))
+}
+
 /// Checks that a disk can be detached. Gives the instance it is detached from.
-fn check_detachable<'a>(disk: &'a Disk, named: Option<&'a str>) -> Result<&'a str, ApiError> {
+fn check_detachable<'a>(here: &Local<'_>, disk: &'a Disk, named: Option<&'a str>) -> Result<&'a str, ApiError> {
     check_data_disk(disk)?;
-    disk.check_idle("ResourceBusy", "ResourceUnavailable.NotSupported")?;
+    // A disk on its way to an instance that does not run never comes: it can be called back.
+    if !hangs(here, disk, named) {
+        disk.check_idle("ResourceBusy", "ResourceUnavailable.NotSupported")?;
+    }
     disk.check_not_migrating()?;
     match (disk.attachments.as_slice(), named) {
         ([], _) => {

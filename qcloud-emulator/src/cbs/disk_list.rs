@@ -51,7 +51,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::ids_or_filters(("DiskIds", input.disk_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.disk_ids.unwrap_or_default();
     listing::check_ids(("DiskIds", &ids), "disk", INVALID, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     one_of("Order", input.order.as_deref(), &["ASC", "DESC"])?;
     one_of("OrderField", input.order_field.as_deref(), &["CREATE_TIME", "DEADLINE"])?;
     let page = page(input.offset, input.limit)?;

@@ -293,11 +293,9 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         "disk-usage",
         "project-id",
         "disk-id",
-        "zone",
         "encrypt",
-        "tag-key",
-        "tag-value",
-        "tag:",
+        // Not in the list of the documentation, but in its example.
+        "zone",
     ];
     const MOST_DISKS: usize = 10;
     let input: Input = call.input()?;
@@ -305,7 +303,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::ids_or_filters(("SnapshotIds", input.snapshot_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.snapshot_ids.unwrap_or_default();
     listing::check_ids(("SnapshotIds", &ids), "snap", INVALID, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     if filters.values("disk-id").is_some_and(|values| values.len() > MOST_DISKS) {
         return Err(ApiError::new("InvalidFilter", format!("The filter `disk-id` takes at most {MOST_DISKS} values.")));
     }
@@ -314,7 +312,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let page = page(input.offset, input.limit)?;
     let fits = |snapshot: &&Snapshot| {
         (ids.is_empty() || ids.contains(&snapshot.id))
-            && filters.accept(&snapshot.tags, |name, value| match name {
+            && filters.accept(&[], |name, value| match name {
                 "snapshot-id" => snapshot.id == value,
                 "snapshot-name" => snapshot.name == value,
                 "snapshot-state" => snapshot.state.name() == value,

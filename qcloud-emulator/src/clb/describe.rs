@@ -54,7 +54,7 @@ struct Input {
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let mut input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters.take(), FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters.take(), FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     check(&input)?;
     let mut balancers: Vec<&LoadBalancer> = here

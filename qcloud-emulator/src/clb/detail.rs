@@ -98,7 +98,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     }
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let fields = input.fields.unwrap_or_default();
     let depth = depth(&fields)?;

@@ -161,7 +161,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     }
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(Some(input.filters), &["TargetGroupId", "BindIP", "InstanceId"], &LISTS)?;
+    let filters = Filters::check(call, Some(input.filters), &["TargetGroupId", "BindIP", "InstanceId"], &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let members =
         here.region.clb.groups.values().flat_map(|group| group.members.iter().map(move |member| (group, member)));

@@ -157,7 +157,7 @@ struct Input {
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let input: Input = call.input()?;
     listing::ids_or_filters(("TargetGroupIds", input.target_group_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
-    list(&world.local(call), input, &["TargetGroupVpcId", "TargetGroupName", "Tag"], true)
+    list(&world.local(call), call, input, &["TargetGroupVpcId", "TargetGroupName", "Tag"], true)
 }
 
 pub(super) fn describe_list(world: &mut World, call: &Call) -> Result<Value, ApiError> {
@@ -165,14 +165,14 @@ pub(super) fn describe_list(world: &mut World, call: &Call) -> Result<Value, Api
     if input.target_group_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
         input.filters = None;
     }
-    list(&world.local(call), input, &["TargetGroupVpcId", "TargetGroupName"], false)
+    list(&world.local(call), call, input, &["TargetGroupVpcId", "TargetGroupName"], false)
 }
 
-fn list(here: &Local<'_>, input: Input, known: &[&str], with_rules: bool) -> Result<Value, ApiError> {
+fn list(here: &Local<'_>, call: &Call, input: Input, known: &[&str], with_rules: bool) -> Result<Value, ApiError> {
     let ids = input.target_group_ids.unwrap_or_default();
     errors::check_count("TargetGroupIds", ids.len(), 0, MOST_IDS)?;
     ids.iter().try_for_each(|id| errors::check_id("TargetGroupIds", id, Kind::TargetGroup))?;
-    let filters = Filters::check(input.filters, known, &LISTS)?;
+    let filters = Filters::check(call, input.filters, known, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let (total, groups) = page.cut(here.region.clb.groups.among(&ids).filter(|group| {
         filters.accept(&[], |name, value| match name {

@@ -265,7 +265,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let input: Input = call.input()?;
     let here = world.local(call);
     let listeners = input.wanted.find(&here, call, MOST_LISTENERS)?;
-    let filters = Filters::check(input.filters, &["location-id", "private-ip-address", "tag"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["location-id", "private-ip-address", "tag"], &LISTS)?;
     let listeners: Vec<Value> = listeners.map(|listener| show_listener(&here, listener, &filters)).collect();
     Ok(json!({ "Listeners": listeners }))
 }

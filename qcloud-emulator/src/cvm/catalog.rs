@@ -86,7 +86,7 @@ struct Input {
 pub(super) fn describe_configs(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     const ONE_VALUE: Dialect = Dialect { most_values: 1, ..LISTS };
     let input: Input = call.input()?;
-    let filters = Filters::check(input.filters, &["zone", "instance-family", "instance-type"], &ONE_VALUE)?;
+    let filters = Filters::check(call, input.filters, &["zone", "instance-family", "instance-type"], &ONE_VALUE)?;
     let here = world.local(call);
     let configs: Vec<Value> = offers(&here)
         .filter(|(zone, kind)| filters.accept(&[], |name, value| fits(name, value, zone, kind, "")))
@@ -110,7 +110,7 @@ pub(super) fn describe_zone_configs(world: &mut World, call: &Call) -> Result<Va
     const HUNDRED_VALUES: Dialect = Dialect { most_values: 100, ..LISTS };
     const FILTERS: &[&str] = &["zone", "instance-family", "instance-type", "instance-charge-type", "sort-keys"];
     let input: Input = call.input()?;
-    let filters = Filters::check(input.filters, FILTERS, &HUNDRED_VALUES)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &HUNDRED_VALUES)?;
     let here = world.local(call);
     let charges = ["PREPAID", "POSTPAID_BY_HOUR", "SPOTPAID"];
     let mut items: Vec<(&InstanceType, Value)> = offers(&here)

@@ -137,7 +137,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     }
     let ids = input.image_ids.unwrap_or_default();
     listing::check_ids(("ImageIds", &ids), "img", "InvalidImageId.Malformed", &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     if let Some(name) = input.instance_type.filter(|name| catalog::find(name).is_none()) {
         let message = format!("`InstanceType`: there is no `{name}`.");
         return Err(ApiError::new("InvalidParameterValue.InstanceTypeNotFound", message));

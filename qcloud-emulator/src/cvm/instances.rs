@@ -164,8 +164,6 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<String, ApiErro
         "instance-name",
         "instance-charge-type",
         "instance-state",
-        "instance-type",
-        "image-id",
         "private-ip-address",
         "public-ip-address",
         "ipv6-address",
@@ -180,7 +178,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<String, ApiErro
     listing::ids_or_filters(("InstanceIds", input.instance_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.instance_ids.unwrap_or_default();
     listing::check_ids(("InstanceIds", &ids), "ins", "InvalidInstanceId.Malformed", &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     check_values(&here, &filters)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let table = &here.region.cvm.instances;
@@ -240,8 +238,6 @@ fn fits(instance: &Instance, name: &str, value: &str) -> bool {
         "instance-name" => instance.name == value,
         "instance-charge-type" => instance.charge_type == value,
         "instance-state" => instance.state.name() == value,
-        "instance-type" => instance.instance_type == value,
-        "image-id" => instance.image_id == value,
         "private-ip-address" => among(&instance.private_ips),
         "public-ip-address" => among(&instance.public_ips),
         "creation-start-time" => instance.created.beijing().as_str() >= value,

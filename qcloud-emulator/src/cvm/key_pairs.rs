@@ -164,19 +164,18 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         offset: Option<i64>,
         limit: Option<i64>,
     }
-    const FILTERS: &[&str] = &["project-id", "key-name", "key-id", "tag-key", "tag-value", "tag:"];
+    const FILTERS: &[&str] = &["project-id", "key-name", "tag-key", "tag-value", "tag:"];
     let input: Input = call.input()?;
     let here = world.local(call);
     listing::ids_or_filters(("KeyIds", input.key_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.key_ids.unwrap_or_default();
     listing::check_ids(("KeyIds", &ids), "skey", MALFORMED, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let (total, keys) = page.cut(here.region.cvm.key_pairs.among(&ids).filter(|key| {
         filters.accept(&key.tags, |name, value| match name {
             "project-id" => key.project_id.to_string() == value,
             "key-name" => key.name == value,
-            "key-id" => key.id == value,
             _ => false,
         })
     }));

@@ -64,8 +64,8 @@ fn order_call(here: &Local<'_>, parameters: &Map<String, Value>, request_id: Str
     let kept = parameters.iter().filter(|(name, _)| known.iter().any(|member| member.name == **name));
     let kept = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
     let parameters = validate::request(model, ACTION, kept, Form::Json)?;
-    let (action, region, now) = (ACTION, here.name, here.now);
-    Ok(Call { action, region, parameters, now, request_id, secret_id: String::new() })
+    let (action, region, now, unknown_filters) = (ACTION, here.name, here.now, here.settings.unknown_filters);
+    Ok(Call { action, region, parameters, now, request_id, unknown_filters, secret_id: String::new() })
 }
 
 /// How long it takes until an instance that is made now runs.

@@ -175,7 +175,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let here = world.local(call);
     let ids = input.disaster_recover_group_ids.unwrap_or_default();
     listing::check_ids(("DisasterRecoverGroupIds", &ids), "ps", MALFORMED, &LISTS)?;
-    let filters = Filters::check(input.filters, &["tag-key", "tag-value", "tag:"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["tag-key", "tag-value", "tag:"], &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let (total, groups) = page.cut(here.region.cvm.placement_groups.among(&ids).filter(|group| {
         input.name.as_ref().is_none_or(|name| group.name.contains(name.as_str()))

@@ -22,7 +22,7 @@ pub(super) fn describe_account(world: &mut World, call: &Call) -> Result<Value, 
     const TYPES: &[&str] =
         &["PostPaidQuotaSet", "PrePaidQuotaSet", "SpotPaidQuotaSet", "ImageQuotaSet", "DisasterRecoverGroupQuotaSet"];
     let input: Input = call.input()?;
-    let filters = Filters::check(input.filters, &["zone", "quota-type"], &HUNDRED_VALUES)?;
+    let filters = Filters::check(call, input.filters, &["zone", "quota-type"], &HUNDRED_VALUES)?;
     let here = world.local(call);
     let types = filters.values("quota-type");
     if let Some(unknown) = types.unwrap_or_default().iter().find(|kind| !TYPES.contains(&kind.as_str())) {

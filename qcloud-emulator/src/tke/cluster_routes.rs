@@ -87,7 +87,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
             filter.name = "GatewayIP".to_owned();
         }
     }
-    let filters = Filters::check(filters, &["GatewayIP"], &ONE_FILTER)?;
+    let filters = Filters::check(call, filters, &["GatewayIP"], &ONE_FILTER)?;
     let table = route_tables::find(&here, &input.route_table_name, NO_TABLE_TO_LIST)?;
     let show = |(gateway, cidr): (&Ipv4Addr, &Cidr)| json!({ "RouteTableName": table.name, "DestinationCidrBlock": cidr, "GatewayIp": gateway.to_string() });
     let routes: Vec<Value> = match filters.values("GatewayIP") {

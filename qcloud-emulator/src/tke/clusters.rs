@@ -273,7 +273,7 @@ fn list(world: &mut World, call: &Call, show: fn(&Cluster) -> Value) -> Result<V
     listing::ids_or_filters(("ClusterIds", input.cluster_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.cluster_ids.unwrap_or_default();
     listing::check_ids(("ClusterIds", &ids), "cls", faults::PARAM, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = faults::page(input.offset, input.limit)?;
     let kind = input.cluster_type.filter(|kind| !kind.is_empty());
     let (total, clusters) = page.cut(here.region.tke.clusters.among(&ids).filter(|cluster| {

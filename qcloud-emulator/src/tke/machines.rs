@@ -117,7 +117,7 @@ pub(super) fn show_native(here: &Local<'_>, cluster: &Cluster, node: &Node) -> V
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let listing: Listing = call.input()?;
     let here = world.local(call);
-    let (cluster, page, is_listed) = listing.read(&here)?;
+    let (cluster, page, is_listed) = listing.read(call, &here)?;
     let (total, machines) = page.cut(cluster.nodes.values().filter(|node| node.machine.is_some()).filter(|node| {
         let pool = node.pool.as_ref().and_then(|id| cluster.pools.get(id));
         pool.is_some_and(&is_listed)

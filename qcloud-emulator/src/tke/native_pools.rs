@@ -212,7 +212,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, ApiError> 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let listing: Listing = call.input()?;
     let here = world.local(call);
-    let (cluster, page, is_listed) = listing.read(&here)?;
+    let (cluster, page, is_listed) = listing.read(call, &here)?;
     let (total, pools) = page.cut(cluster.pools.values().filter(|pool| is_listed(pool)));
     let pools: Vec<Value> = pools.into_iter().map(|pool| show(cluster, pool)).collect();
     Ok(json!({ "NodePools": pools, "TotalCount": total }))

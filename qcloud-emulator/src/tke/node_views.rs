@@ -103,7 +103,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         let message = format!("`InstanceRole`: `{role}` is none of WORKER, MASTER, ETCD, MASTER_ETCD and ALL.");
         return BAD_PARAMETER.refuse(&here, message);
     }
-    let filters = Filters::check(input.filters, &["nodepool-id", "nodepool-instance-type"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["nodepool-id", "nodepool-instance-type"], &LISTS)?;
     let page = faults::page(input.offset, input.limit)?;
     let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER_FOR_INSTANCES)?;
     let (total, nodes) = page.cut(cluster.nodes.values().filter(|node| {
@@ -150,7 +150,7 @@ pub(super) fn describe_all_kinds(world: &mut World, call: &Call) -> Result<Value
     ];
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = faults::page(input.offset, input.limit)?;
     let sort = input.sort_by.unwrap_or(SortBy { field_name: None, order_type: None });
     let by = sort.field_name.unwrap_or_default().to_ascii_lowercase();

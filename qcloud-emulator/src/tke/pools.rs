@@ -215,8 +215,12 @@ pub(super) struct Listing {
 
 impl Listing {
     /// The cluster, a page, and whether something of a pool is in the list.
-    pub(super) fn read<'h>(self, here: &'h Local<'_>) -> Result<(&'h Cluster, Page, impl Fn(&Pool) -> bool), ApiError> {
-        let filters = Filters::check(self.filters, &["NodePoolsName", "NodePoolsId", "tags", "tag:"], &LISTS)?;
+    pub(super) fn read<'h>(
+        self,
+        call: &Call,
+        here: &'h Local<'_>,
+    ) -> Result<(&'h Cluster, Page, impl Fn(&Pool) -> bool), ApiError> {
+        let filters = Filters::check(call, self.filters, &["NodePoolsName", "NodePoolsId", "tags", "tag:"], &LISTS)?;
         let page = faults::page(self.offset, self.limit)?;
         let cluster = clusters::find(here, &self.cluster_id, NO_CLUSTER_FOR_POOLS)?;
         let accepts = move |pool: &Pool| filters.accept(&pool.tags, |name, value| fits(pool, name, value));
@@ -233,7 +237,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     }
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, &["NodePoolsName", "NodePoolsId", "Tags", "tag:"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["NodePoolsName", "NodePoolsId", "Tags", "tag:"], &LISTS)?;
     let cluster = clusters::find(&here, &input.cluster_id, NO_CLUSTER_FOR_POOLS)?;
     let pools: Vec<Value> = cluster
         .pools

@@ -100,7 +100,7 @@ pub(super) fn describe_used(world: &mut World, call: &Call) -> Result<Value, Api
         subnets::find(here.region, id)?;
     }
     listing::ids_or_filters(("IpAddresses", input.ip_addresses.as_ref()), input.filters.as_ref(), &LISTS)?;
-    let filters = Filters::check(input.filters, &["ip-addresses", "resource-id"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["ip-addresses", "resource-id"], &LISTS)?;
     let wanted = input.ip_addresses.unwrap_or_default();
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let subnets =

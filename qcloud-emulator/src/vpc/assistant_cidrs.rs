@@ -177,7 +177,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::ids_or_filters(("VpcIds", input.vpc_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.vpc_ids.unwrap_or_default();
     listing::check_ids(("VpcIds", &ids), "vpc", MALFORMED, &LISTS)?;
-    let filters = Filters::check(input.filters, &["vpc-id"], &LISTS)?;
+    let filters = Filters::check(call, input.filters, &["vpc-id"], &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let vpcs = here
         .region

@@ -172,7 +172,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         world.state.ccns.find(id)?;
     }
     let filters =
-        Filters::check(input.filters, &["ccn-id", "instance-type", "instance-region", "instance-id"], &LISTS)?;
+        Filters::check(call, input.filters, &["ccn-id", "instance-type", "instance-region", "instance-id"], &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let ccns = world.state.ccns.table.values().filter(|ccn| input.ccn_id.as_ref().is_none_or(|id| *id == ccn.id));
     let mut all: Vec<(&str, &Attached)> =

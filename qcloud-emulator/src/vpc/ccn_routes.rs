@@ -102,7 +102,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     listing::ids_or_filters(("RouteIds", input.route_ids.as_ref()), input.filters.as_ref(), &LISTS)?;
     let ids = input.route_ids.unwrap_or_default();
     listing::check_ids(("RouteIds", &ids), "ccnr", MALFORMED, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let routes = current(world, call, &input.ccn_id)?.routes.clone();
     let (total, routes) = page.cut(routes.iter().filter(|route| {

@@ -190,7 +190,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     if world.settings.unknown_ids == UnknownIds::Refuse {
         ids.iter().try_for_each(|id| world.state.ccns.find(id).map(|_| ()))?;
     }
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let mut ccns: Vec<&Ccn> = world.state.ccns.table.values().collect();
     match input.order_field.as_deref() {

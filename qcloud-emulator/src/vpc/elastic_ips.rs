@@ -258,7 +258,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let here = world.local(call);
     let ids = input.address_ids.unwrap_or_default();
     listing::check_ids(("AddressIds", &ids), "eip", MALFORMED, &LISTS)?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     if !ids.is_empty() && filters.values("address-id").is_some() {
         let message = "`AddressIds` and the filter `address-id` cannot be given together: give one of them.";
         return Err(ApiError::new(LISTS.coexist, message));

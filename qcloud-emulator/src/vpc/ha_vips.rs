@@ -169,8 +169,6 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         "address-ip",
         "havip-association.instance-id",
         "havip-association.instance-type",
-        "tag-key",
-        "tag:",
     ];
     const FIVE_VALUES: Dialect = Dialect { most_values: 5, ..LISTS };
     let input: Input = call.input()?;
@@ -179,11 +177,11 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.ha_vip_ids.unwrap_or_default();
     listing::check_ids(("HaVipIds", &ids), "havip", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "HAVIP", |id| here.region.vpc.ha_vips.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &FIVE_VALUES)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
     let (total, ha_vips) = page.cut(region.vpc.ha_vips.among(&ids).filter(|vip| {
-        filters.accept(&vip.tags, |name, value| match name {
+        filters.accept(&[], |name, value| match name {
             "havip-id" => vip.id == value,
             "havip-name" => vip.name == value,
             "vpc-id" => vip.vpc_id == value,

@@ -276,12 +276,14 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         "network-interface-name",
         "network-interface-description",
         "address-ip",
+        "ip-exact-match",
+        "tag-key",
+        "tag:",
         "is-primary",
         "eni-type",
         "eni-qos",
-        "zone",
-        "tag-key",
-        "tag:",
+        "address-ipv6",
+        "public-address-ip",
     ];
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -290,9 +292,12 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.network_interface_ids.unwrap_or_default();
     listing::check_ids(("NetworkInterfaceIds", &ids), "eni", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "network interface", |id| here.region.vpc.interfaces.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
+    // A single address is looked for by its end, unless the request says otherwise.
+    let exact = filters.values("address-ip").is_some_and(|values| values.len() > 1)
+        || filters.values("ip-exact-match").and_then(<[String]>::first).is_some_and(|first| first == "true");
     let (total, interfaces) = page.cut(region.vpc.interfaces.among(&ids).filter(|interface| {
         filters.accept(&interface.tags, |name, value| match name {
             "vpc-id" => interface.vpc_id == value,
@@ -302,11 +307,18 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
             "groups.security-group-id" => interface.groups(region).iter().any(|group| group == value),
             "network-interface-name" => interface.name.contains(value),
             "network-interface-description" => interface.description.contains(value),
-            "address-ip" => interface.addresses.iter().any(|address| address.ip.to_string() == value),
+            "address-ip" => interface.addresses.iter().any(|address| {
+                let address = address.ip.to_string();
+                if exact { address == value } else { address.ends_with(value) }
+            }),
+            "ip-exact-match" => true,
+            "public-address-ip" => {
+                let mut public = interface.addresses.iter().filter_map(|address| address.public.as_ref());
+                public.any(|public| public.ip == value)
+            }
             "is-primary" => interface.primary.to_string() == value,
             "eni-type" => interface.kind().to_string() == value,
             "eni-qos" => interface.quality == value,
-            "zone" => interface.zone == value,
             _ => false,
         })
     }));

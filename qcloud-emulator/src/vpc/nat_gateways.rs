@@ -152,8 +152,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         offset: Option<i64>,
         limit: Option<i64>,
     }
-    const FILTERS: &[&str] =
-        &["nat-gateway-id", "vpc-id", "nat-gateway-name", "nat-state", "state", "public-ip", "zone", "tag-key", "tag:"];
+    const FILTERS: &[&str] = &["nat-gateway-id", "vpc-id", "nat-gateway-name", "tag-key", "nat-state"];
     const FIVE_VALUES: Dialect = Dialect { most_values: 5, ..LISTS };
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -161,7 +160,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.nat_gateway_ids.unwrap_or_default();
     listing::check_ids(("NatGatewayIds", &ids), "nat", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "NAT gateway", |id| here.region.vpc.nat_gateways.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &FIVE_VALUES)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &FIVE_VALUES)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let region = &*here.region;
     let (total, gateways) = page.cut(region.vpc.nat_gateways.among(&ids).filter(|gateway| {
@@ -169,12 +168,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
             "nat-gateway-id" => gateway.id == value,
             "vpc-id" => gateway.vpc_id == value,
             "nat-gateway-name" => gateway.name.contains(value),
-            "nat-state" | "state" => gateway.state.name() == value,
-            "zone" => gateway.zone == value,
-            "public-ip" => {
-                let mut addresses = gateway.elastic_ips.iter().filter_map(|id| region.vpc.elastic_ips.get(id));
-                addresses.any(|elastic| elastic.ip == value)
-            }
+            "nat-state" => gateway.state.name() == value,
             _ => false,
         })
     }));

@@ -422,7 +422,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     const FILTERS: &[&str] = &["security-group-id", "ip", "protocol-type", "port", "poly", "direction", "description"];
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let group = find(here.region, &input.security_group_id)?;
     let show = |policies: &[Policy], direction: &str| -> Vec<Value> {
         let numbered = policies.iter().enumerate();

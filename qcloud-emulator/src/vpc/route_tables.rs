@@ -115,7 +115,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.route_table_ids.unwrap_or_default();
     listing::check_ids(("RouteTableIds", &ids), "rtb", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "route table", |id| here.region.vpc.route_tables.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::from_text(input.offset.as_deref(), input.limit.as_deref(), &LISTS)?;
     let (total, tables) = page.cut(here.region.vpc.route_tables.among(&ids).filter(|table| {
         filters.accept(&table.tags, |name, value| match name {

@@ -402,10 +402,10 @@ pub(super) fn describe_list(world: &mut World, call: &Call) -> Result<Value, Api
         offset: Option<i64>,
         limit: Option<i64>,
     }
-    const FILTERS: &[&str] = &["vpc-id", "gateway-id", "description", "route-table-id", "dest-cidr", "gateway-type"];
+    const FILTERS: &[&str] = &["vpc-id", "gateway-id", "description", "route-table-id", "dest-cidr"];
     let input: Input = call.input()?;
     let here = world.local(call);
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::new(input.offset, input.limit, &LISTS)?;
     let tables = here.region.vpc.route_tables.values();
     let routes = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));
@@ -413,7 +413,6 @@ pub(super) fn describe_list(world: &mut World, call: &Call) -> Result<Value, Api
         filters.accept(&[], |name, value| match name {
             "vpc-id" => table.vpc_id == value,
             "gateway-id" => route.gateway_id == value,
-            "gateway-type" => route.gateway_type == value,
             "description" => route.description == value,
             "route-table-id" => table.id == value,
             "dest-cidr" => route.destination_text().starts_with(value),

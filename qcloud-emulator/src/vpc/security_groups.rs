@@ -189,7 +189,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.security_group_ids.unwrap_or_default();
     listing::check_ids(("SecurityGroupIds", &ids), "sg", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "security group", |id| here.region.vpc.security_groups.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::from_text(input.offset.as_deref(), input.limit.as_deref(), &LISTS)?;
     let mut groups: Vec<&SecurityGroup> = here.region.vpc.security_groups.values().collect();
     match input.order_field.as_deref() {

@@ -229,9 +229,10 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
         "is-remote-vpc-snat",
         "subnet-name",
         "zone",
-        "route-table-id",
         "tag-key",
         "tag:",
+        "cdc-id",
+        "is-cdc-subnet",
     ];
     let input: Input = call.input()?;
     let here = world.local(call);
@@ -239,7 +240,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.subnet_ids.unwrap_or_default();
     listing::check_ids(("SubnetIds", &ids), "subnet", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "subnet", |id| here.region.vpc.subnets.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     // By token, or by offset: the emulator's tokens are offsets.
     let by_token = input.max_results.is_some() || input.next_token.is_some();
     let limit = input.max_results.map(|limit| limit.to_string());
@@ -254,7 +255,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
             "is-remote-vpc-snat" => value == "false",
             "subnet-name" => subnet.name == value,
             "zone" => subnet.zone == value,
-            "route-table-id" => subnet.route_table_id == value,
+            // There are no dedicated clusters.
+            "is-cdc-subnet" => value == "0",
             _ => false,
         })
     }));

@@ -179,7 +179,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, ApiError
     let ids = input.vpc_ids.unwrap_or_default();
     listing::check_ids(("VpcIds", &ids), "vpc", MALFORMED, &LISTS)?;
     refuse_unknown(&here, &ids, "VPC", |id| here.region.vpc.vpcs.contains(id))?;
-    let filters = Filters::check(input.filters, FILTERS, &LISTS)?;
+    let filters = Filters::check(call, input.filters, FILTERS, &LISTS)?;
     let page = Page::from_text(input.offset.as_deref(), input.limit.as_deref(), &LISTS)?;
     let (total, vpcs) = page.cut(here.region.vpc.vpcs.among(&ids).filter(|vpc| {
         filters.accept(&vpc.tags, |name, value| match name {

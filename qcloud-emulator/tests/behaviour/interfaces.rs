@@ -309,6 +309,12 @@ async fn lists_are_filtered_and_paged() {
             (&json!(1), &json!(id))
         );
     }
+    // A single address is found by its end, unless it is to be exact.
+    let end = &address[1..];
+    for (exact, count) in [("false", 1), ("true", 0)] {
+        let filters = json!([{"Name": "address-ip", "Values": [end]}, {"Name": "ip-exact-match", "Values": [exact]}]);
+        assert_eq!(list(json!({"Filters": filters})).await.unwrap()["TotalCount"], count, "{exact}");
+    }
     let page = list(json!({"Offset": 20, "Limit": 100})).await.unwrap();
     assert_eq!((&page["TotalCount"], page["NetworkInterfaceSet"].as_array().unwrap().len()), (&json!(25), 5));
     assert_eq!(list(json!({})).await.unwrap()["NetworkInterfaceSet"].as_array().unwrap().len(), 20);

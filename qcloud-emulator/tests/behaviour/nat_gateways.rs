@@ -62,7 +62,7 @@ async fn a_gateway_lives_and_carries_routes_when_it_is_available() {
     );
     client.vpc("CreateRoutes", route).await.unwrap();
     for (name, value) in
-        [("vpc-id", vpc.as_str()), ("nat-gateway-name", "na"), ("tag:env", "test"), ("nat-state", "AVAILABLE")]
+        [("vpc-id", vpc.as_str()), ("nat-gateway-name", "na"), ("tag-key", "env"), ("nat-state", "AVAILABLE")]
     {
         let filters = json!({"Filters": [{"Name": name, "Values": [value]}]});
         assert_eq!(client.vpc("DescribeNatGateways", filters).await.unwrap()["TotalCount"], 1, "{name}");

@@ -1,6 +1,6 @@
 //! VPCs and subnets.
 
-use qcloud_emulator::{Quota, UnknownIds};
+use qcloud_emulator::{Quota, UnknownFilters, UnknownIds};
 use serde_json::{Value, json};
 
 use crate::client::{Client, builder, client, code, text};
@@ -112,6 +112,24 @@ async fn unknown_ids_are_omitted_or_refused() {
     assert_eq!((&omitting["TotalCount"], &omitting["VpcSet"]), (&json!(0), &json!([])));
     let refusing = Client::of(builder().unknown_ids(UnknownIds::Refuse));
     assert_eq!(code(refusing.vpc("DescribeVpcs", parameters).await), "ResourceNotFound");
+}
+
+#[tokio::test]
+async fn unknown_filters_are_refused_or_ignored() {
+    let parameters = json!({"Filters": [{"Name": "route-table-id", "Values": ["rtb-00000000"]}]});
+    let refusing = client();
+    assert_eq!(code(refusing.vpc("DescribeSubnets", parameters.clone()).await), "InvalidParameter.FilterInvalidKey");
+    let ignoring = Client::of(builder().unknown_filters(UnknownFilters::Ignore));
+    let (vpc, _) = ignoring.network().await;
+    assert_eq!(ignoring.vpc("DescribeSubnets", parameters).await.unwrap()["TotalCount"], 1);
+    for (cdc, count) in [("0", 1), ("1", 0)] {
+        let filters = json!([
+            {"Name": "route-table-id", "Values": ["rtb-00000000"]}, {"Name": "vpc-id", "Values": [vpc]},
+            {"Name": "is-cdc-subnet", "Values": [cdc]},
+        ]);
+        let listed = ignoring.vpc("DescribeSubnets", json!({"Filters": filters})).await.unwrap();
+        assert_eq!(listed["TotalCount"], count, "what is known still filters");
+    }
 }
 
 #[tokio::test]

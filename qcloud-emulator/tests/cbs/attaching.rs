@@ -49,6 +49,25 @@ async fn a_disk_goes_on_an_instance_and_off_again() {
 }
 
 #[tokio::test]
+async fn a_disk_on_its_way_to_a_stopped_instance_is_called_back() {
+    let cbs = with(builder().task_duration(Task::DiskAttach, Duration::from_secs(3600)));
+    let instance = cbs.instances(1).await.remove(0);
+    let id = cbs.disks(1).await.remove(0);
+    cbs.ok("AttachDisks", json!({"DiskIds": [id], "InstanceId": instance})).await;
+    let detach = json!({"DiskIds": [id], "InstanceId": instance});
+    assert_eq!(cbs.code("DetachDisks", detach.clone()).await, "ResourceBusy");
+    cbs.client.cvm("StopInstances", json!({"InstanceIds": [instance]})).await.unwrap();
+    cbs.client.pass(1);
+    cbs.ok("DetachDisks", detach).await;
+    assert_eq!(cbs.state(&id).await, "DETACHING");
+    cbs.client.pass(1);
+    assert_eq!(cbs.state(&id).await, "UNATTACHED");
+    // What was to come an hour later does not come any more.
+    cbs.client.pass(3600);
+    assert_eq!(cbs.state(&id).await, "UNATTACHED");
+}
+
+#[tokio::test]
 async fn one_bad_disk_keeps_all_others_where_they_are() {
     let cbs = cbs();
     let instances = cbs.instances(2).await;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::{
     Access, AttachStep, Attachment, Capacity, CapacityRequest, CreateStep, DetachStep, GIB, Page, PageRequest,
-    SizeRange, SizeRules, Snapshot, SnapshotFilter, SnapshotRequest, SnapshotStep, Volume, VolumeRequest, VolumeState,
-    Volumes, plan_attach, plan_create, plan_detach, plan_expand, plan_snapshot,
+    SizeRange, SizeRules, Snapshot, SnapshotFilter, SnapshotRequest, SnapshotStep, Volume, VolumeCapabilities,
+    VolumeRequest, VolumeState, Volumes, plan_attach, plan_create, plan_detach, plan_expand, plan_snapshot,
 };
 use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 
@@ -41,6 +41,7 @@ impl InMemoryNode {
 /// parameter, `kind`, which can be modified. Sizes are multiples of 10 GiB up to 1,000 GiB.
 #[derive(Debug, Default)]
 pub struct InMemoryVolumes {
+    capabilities: VolumeCapabilities,
     state: Mutex<State>,
 }
 
@@ -65,7 +66,14 @@ impl InMemoryVolumes {
             }
             state.nodes.insert(node.id.clone(), node);
         }
-        Self { state: Mutex::new(state) }
+        Self { capabilities: VolumeCapabilities::default(), state: Mutex::new(state) }
+    }
+
+    /// Lets the cloud do no more than this.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: VolumeCapabilities) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +120,13 @@ impl InMemoryVolumes {
 
 fn absent(what: &str, id: &str) -> ProviderError {
     ProviderError::new(ErrorKind::NotFound, format!("there is no {what} {id}"))
+}
+
+fn can(capable: bool, what: &str) -> Result<()> {
+    if capable {
+        return Ok(());
+    }
+    Err(ProviderError::new(ErrorKind::Unsupported, format!("this is no cloud where {what}")))
 }
 
 fn pending(id: &str) -> ProviderError {
@@ -186,6 +201,10 @@ fn page<T: Clone>(items: Vec<T>, id: impl Fn(&T) -> &str, page: &PageRequest) ->
 
 #[async_trait]
 impl Volumes for InMemoryVolumes {
+    fn capabilities(&self) -> VolumeCapabilities {
+        self.capabilities
+    }
+
     async fn create(&self, request: &VolumeRequest) -> Result<Volume> {
         named(&request.name)?;
         let mut state = self.state();
@@ -284,6 +303,7 @@ impl Volumes for InMemoryVolumes {
     }
 
     async fn expand(&self, id: &str, size: SizeRange) -> Result<Volume> {
+        can(self.capabilities.expand, "volumes grow")?;
         let mut state = self.state();
         let volume = state.volume(id)?;
         match plan_expand(volume, size, &RULES)? {
@@ -296,6 +316,7 @@ impl Volumes for InMemoryVolumes {
     }
 
     async fn modify(&self, id: &str, parameters: &BTreeMap<String, String>) -> Result<Volume> {
+        can(self.capabilities.modify, "volumes change")?;
         let kind = kind(parameters)?;
         let mut state = self.state();
         let volume = state.volume(id)?;
@@ -310,6 +331,7 @@ impl Volumes for InMemoryVolumes {
     }
 
     async fn capacity(&self, request: &CapacityRequest) -> Result<Capacity> {
+        can(self.capabilities.capacity, "capacity is known")?;
         kind(&request.parameters)?;
         let state = self.state();
         let asked = |zone: &&String| request.zone.as_ref().is_none_or(|asked| asked == *zone);
@@ -324,6 +346,7 @@ impl Volumes for InMemoryVolumes {
     }
 
     async fn create_snapshot(&self, request: &SnapshotRequest) -> Result<Snapshot> {
+        can(self.capabilities.snapshots, "snapshots are taken")?;
         named(&request.name)?;
         let mut state = self.state();
         let found: Vec<Snapshot> =

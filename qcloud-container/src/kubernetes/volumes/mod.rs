@@ -7,6 +7,7 @@
 
 mod access;
 mod attach;
+mod capabilities;
 pub mod conformance;
 mod create;
 mod csi;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 
 pub use access::{Access, Others};
 pub use attach::{AttachStep, DetachStep, plan_attach, plan_detach};
+pub use capabilities::VolumeCapabilities;
 pub use create::{CreateStep, plan_create};
 pub use csi::CsiCode;
 pub use memory::{InMemoryNode, InMemoryVolumes};
@@ -44,6 +46,11 @@ use super::Result;
 /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) (or success, for a deletion).
 #[async_trait]
 pub trait Volumes: Send + Sync {
+    /// What this cloud can do beside making, listing and attaching volumes; everything unless it says otherwise.
+    fn capabilities(&self) -> VolumeCapabilities {
+        VolumeCapabilities::default()
+    }
+
     /// Makes the volume of this name, or gives the one that exists.
     ///
     /// # Errors

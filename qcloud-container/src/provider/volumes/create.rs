@@ -8,7 +8,6 @@ use qcloud_cbs::model::{
 };
 
 use super::names::{CLUSTER_TAG, VOLUME_TAG, value};
-use super::observe::PAGE;
 use super::parameters::{Parameters, size_rules};
 use super::{CbsVolumes, check_name, invalid, lock, pending};
 use crate::kubernetes::volumes::{
@@ -20,8 +19,6 @@ use crate::kubernetes::{ErrorKind, Exhausted, ProviderError, Result};
 const UNSEEN: Duration = Duration::from_secs(60);
 /// How many orders for the same name are told apart: an order is remembered for a day.
 const EPOCHS: u32 = 32;
-/// How old an untagged disk of our name is before it can't be one whose tags are still to come.
-const TAGGED: Duration = Duration::from_secs(600);
 
 impl CbsVolumes {
     pub(super) async fn create_volume(&self, request: &VolumeRequest) -> Result<Volume> {
@@ -54,7 +51,7 @@ impl CbsVolumes {
     }
 
     /// Puts the name of a zone in place of its number, which some node labels and storage classes have.
-    async fn name_zone(&self, zone: &mut String) -> Result<()> {
+    pub(super) async fn name_zone(&self, zone: &mut String) -> Result<()> {
         if zone.bytes().all(|byte| byte.is_ascii_digit()) {
             let name = self.zone_names.name(zone).await?;
             *zone = name.ok_or_else(|| invalid(format!("the region has no zone `{zone}`")))?;
@@ -68,12 +65,16 @@ impl CbsVolumes {
             Filter::new(format!("tag:{CLUSTER_TAG}"), [&self.names.cluster.uid]),
             Filter::new(format!("tag:{VOLUME_TAG}"), [name]),
         ];
-        let mut call = DescribeDisks::new().filters(filters).limit(PAGE);
+        let mut call = DescribeDisks::new().filters(filters);
         if with_policies {
             call = call.return_bind_auto_snapshot_policy(true);
         }
-        let mut disks = self.cbs.describe_disks(call).await?.disk_set;
-        disks.retain(|disk| self.names.are_ours(&disk.tags) && value(&disk.tags, VOLUME_TAG) == Some(name));
+        let mut disks = self.all_disks(call).await?;
+        let gone = lock(&self.seen.gone);
+        disks.retain(|disk| {
+            let was_made_for = self.names.are_ours(&disk.tags) && value(&disk.tags, VOLUME_TAG) == Some(name);
+            was_made_for && !gone.contains_key(&disk.disk_id)
+        });
         Ok(disks)
     }
 
@@ -243,14 +244,10 @@ impl CbsVolumes {
     /// Checks that no disk of the name is there, not even one whose tags can't be seen yet.
     async fn prove_absence(&self, name: &str) -> Result<()> {
         let filter = Filter::new("disk-name", [self.names.object(name)]);
-        let disks = self.cbs.describe_disks(DescribeDisks::new().filters([filter]).limit(PAGE)).await?.disk_set;
-        let now = self.clock.now();
+        let disks = self.all_disks(DescribeDisks::new().filters([filter])).await?;
         let unclear = disks.iter().find(|disk| match value(&disk.tags, CLUSTER_TAG) {
             Some(uid) => *uid == self.names.cluster.uid,
-            None => {
-                let age = self.volume(disk).created.and_then(|created| now.duration_since(created).ok());
-                age.is_none_or(|age| age <= TAGGED)
-            }
+            None => self.may_lack_tags(self.volume(disk).created),
         });
         match unclear {
             None => Ok(()),
@@ -261,13 +258,16 @@ impl CbsVolumes {
         }
     }
 
-    /// The volume of a new disk, once it can be seen.
+    /// The volume of a new disk, once it and its tags can be seen.
     async fn made(&self, id: &str, parameters: &Parameters) -> Result<Volume> {
         let Some(disk) = self.disks.ask((), id.to_owned()).await? else {
             self.since(&self.seen.unseen, id);
             return Err(pending(format!("the new disk {id} can't be seen yet")));
         };
         lock(&self.seen.unseen).remove(id);
+        if !self.names.are_ours(&disk.tags) {
+            return Err(pending(format!("the tags of the new disk {id} can't be seen yet")));
+        }
         if let Some(policy) = &parameters.snapshot_policy {
             self.bind(policy, id).await?;
         }

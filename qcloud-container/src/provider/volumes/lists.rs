@@ -1,8 +1,10 @@
-//! Lists of what this cluster has made.
+//! Lists: of what this cluster has made, and of what is looked for by something else than an id.
 
 use std::collections::HashSet;
 
-use qcloud_cbs::model::{DescribeDisks, DescribeSnapshots, DiskOrderField, Filter, ItemOrderField, SortOrder};
+use qcloud_cbs::model::{
+    DescribeDisks, DescribeSnapshots, Disk, DiskOrderField, Filter, ItemOrderField, Snapshot as CbsSnapshot, SortOrder,
+};
 
 use super::CbsVolumes;
 use super::names::{CLUSTER_TAG, is_id};
@@ -16,58 +18,55 @@ const SWEEPS: usize = 4;
 impl CbsVolumes {
     pub(super) async fn list_volumes(&self, page: &PageRequest) -> Result<Page<Volume>> {
         check_token(page, "disk")?;
-        let filter = self.own();
-        let volumes = sweep(
-            |offset| {
-                let call = DescribeDisks::new()
-                    .filters([filter.clone()])
-                    .order_field(DiskOrderField::CreateTime)
-                    .order(SortOrder::Ascending)
-                    .offset(offset)
-                    .limit(PAGE);
-                async move {
-                    let answer = self.cbs.describe_disks(call).await?;
-                    let volumes = answer.disk_set.iter().map(|disk| self.volume(disk)).collect();
-                    Ok((answer.total_count, volumes))
-                }
-            },
-            |volume: &Volume| &volume.id,
-        )
-        .await?;
+        let ours = Filter::new(format!("tag:{CLUSTER_TAG}"), [&self.names.cluster.uid]);
+        let mut disks = self.all_disks(DescribeDisks::new().filters([ours])).await?;
+        disks.retain(|disk| self.names.are_ours(&disk.tags));
+        let volumes = disks.iter().map(|disk| self.volume(disk)).collect();
         Ok(cut(volumes, page, |volume| &volume.id))
     }
 
+    /// The cloud lists snapshots by their volume, and has no filter for their tags.
     pub(super) async fn snapshot_page(&self, only: &SnapshotFilter, page: &PageRequest) -> Result<Page<Snapshot>> {
         check_token(page, "snap")?;
-        let mut filters = vec![self.own()];
-        if let Some(volume) = &only.volume {
-            if !is_id(volume, "disk") {
-                return Ok(Page::new(Vec::new(), None));
-            }
-            filters.push(Filter::new("disk-id", [volume]));
-        }
-        let snapshots = sweep(
-            |offset| {
-                let call = DescribeSnapshots::new()
-                    .filters(filters.clone())
-                    .order_field(ItemOrderField::CreateTime)
-                    .order(SortOrder::Ascending)
-                    .offset(offset)
-                    .limit(PAGE);
-                async move {
-                    let answer = self.cbs.describe_snapshots(call).await?;
-                    let snapshots = answer.snapshot_set.iter().map(|snapshot| self.snapshot(snapshot)).collect();
-                    Ok((answer.total_count, snapshots))
-                }
-            },
-            |snapshot: &Snapshot| &snapshot.id,
-        )
-        .await?;
+        let mut snapshots = match &only.volume {
+            None => self.all_snapshots(DescribeSnapshots::new()).await?,
+            Some(volume) if is_id(volume, "disk") => self.snapshots_of(volume).await?,
+            Some(_) => Vec::new(),
+        };
+        snapshots.retain(|snapshot| self.names.are_ours(&snapshot.tags));
+        let snapshots = snapshots.iter().map(|snapshot| self.snapshot(snapshot)).collect();
         Ok(cut(snapshots, page, |snapshot| &snapshot.id))
     }
 
-    fn own(&self) -> Filter {
-        Filter::new(format!("tag:{CLUSTER_TAG}"), [&self.names.cluster.uid])
+    /// Every disk that fits a call, the oldest first.
+    pub(super) async fn all_disks(&self, call: DescribeDisks) -> Result<Vec<Disk>> {
+        let call = call.order_field(DiskOrderField::CreateTime).order(SortOrder::Ascending).limit(PAGE);
+        let page = |offset| {
+            let call = call.clone().offset(offset);
+            async move {
+                let answer = self.cbs.describe_disks(call).await?;
+                Ok((answer.total_count, answer.disk_set))
+            }
+        };
+        sweep(page, |disk: &Disk| &disk.disk_id).await
+    }
+
+    /// Every snapshot of a disk, whoever's, the oldest first.
+    pub(super) async fn snapshots_of(&self, disk: &str) -> Result<Vec<CbsSnapshot>> {
+        self.all_snapshots(DescribeSnapshots::new().filters([Filter::new("disk-id", [disk])])).await
+    }
+
+    /// Every snapshot that fits a call, the oldest first.
+    pub(super) async fn all_snapshots(&self, call: DescribeSnapshots) -> Result<Vec<CbsSnapshot>> {
+        let call = call.order_field(ItemOrderField::CreateTime).order(SortOrder::Ascending).limit(PAGE);
+        let page = |offset| {
+            let call = call.clone().offset(offset);
+            async move {
+                let answer = self.cbs.describe_snapshots(call).await?;
+                Ok((answer.total_count, answer.snapshot_set))
+            }
+        };
+        sweep(page, |snapshot: &CbsSnapshot| &snapshot.snapshot_id).await
     }
 }
 

@@ -34,6 +34,8 @@ use crate::provider::instances::zones::Zones;
 
 /// When disks that are waited for are looked at again.
 const POLL: Duration = Duration::from_millis(500);
+/// How often an operation looks at a disk that changes all the time, before it leaves it to the next one.
+const LOOKS: usize = 3;
 /// Reads: gathered for a moment; their calls begin 50 ms apart, so that there are no more than 20 in a second however many
 /// disks there are.
 const READS: Pace = Pace { gather: Duration::from_millis(20), per_call: 100, pause: Duration::from_millis(50) };
@@ -129,8 +131,8 @@ impl CbsVolumes {
         self
     }
 
-    /// After how long in the state `ATTACHING` the instance is looked at, and the disk detached if the instance is
-    /// stopped or gone; 5 minutes.
+    /// After how long in the state `ATTACHING` the instance is looked at when the disk is to be attached or detached, and
+    /// the disk detached if the instance is stopped or gone; 5 minutes.
     #[must_use]
     pub fn with_attach_timeout(mut self, timeout: Duration) -> Self {
         self.attach_timeout = timeout;

@@ -3,9 +3,9 @@
 use qcloud_cbs::model::Tag;
 use sha2::{Digest, Sha256};
 
-use super::invalid;
+use super::{absent, invalid};
 use crate::kubernetes::volumes::Attachment;
-use crate::kubernetes::{ClusterIdentity, Result};
+use crate::kubernetes::{ClusterIdentity, ErrorKind, ProviderError, Result};
 
 pub use crate::provider::CLUSTER_TAG;
 
@@ -106,6 +106,11 @@ pub(super) fn with_mark(name: &str, node: &str, read_only: bool) -> String {
     format!("{base}+{}{node}", if read_only { 'r' } else { 'w' })
 }
 
+/// The name of a shareable disk that any node may write to: no longer the name proper, so nobody is taken for a reader.
+pub(super) fn shared(name: &str) -> String {
+    format!("{name}+shared")
+}
+
 /// The attachment of a disk to an instance, as the disk's name says.
 pub(super) fn attachment(name: &str, shareable: bool, disk: &str, node: &str) -> Attachment {
     let (_, mark) = split_mark(name);
@@ -135,6 +140,21 @@ pub(super) fn check_id(id: &str, prefix: &str) -> Result<()> {
         return Err(invalid(format!("`{id}` is not one id like `{prefix}-1a2b3c4d`, and nothing is known of it")));
     }
     Ok(())
+}
+
+/// Refuses a node that disks can't be attached to.
+pub(super) fn check_node(node: &str) -> Result<()> {
+    if is_id(node, "ins") {
+        return Ok(());
+    }
+    if is_id(node, "kn") || is_id(node, "eks") {
+        let message = format!(
+            "{node} is a native node of TKE: disks are attached to CVM instances (`ins-…`) only; keep pods with these \
+             volumes off it"
+        );
+        return Err(ProviderError::new(ErrorKind::Unsupported, message));
+    }
+    Err(absent("node", node))
 }
 
 #[cfg(test)]

@@ -11,12 +11,18 @@ use qcloud_cbs::model::{
 use qcloud_core::Timestamp;
 
 use super::batch::{Answers, Batcher};
-use super::names::{SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, check_id, is_id, value};
-use super::{CbsVolumes, absent};
-use crate::kubernetes::volumes::{GIB, Snapshot, Volume, VolumeState};
+use super::names::{
+    SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, check_id, check_node, is_id, split_mark, value,
+};
+use super::{CbsVolumes, absent, lock};
+use crate::kubernetes::volumes::{Attachment, GIB, Snapshot, Volume, VolumeState};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
 use crate::provider::error::copy;
 
+/// How long lists may lag behind what was done.
+const LAG: Duration = Duration::from_secs(5);
+/// How old an untagged object of our name is before it can't be one whose tags are still to come.
+const TAGGED: Duration = Duration::from_secs(600);
 /// The largest page, and the most ids of one call.
 pub(super) const PAGE: u64 = 100;
 
@@ -70,7 +76,7 @@ where
 }
 
 /// Refuses an answer that was cut short: it proves nothing about what it leaves out.
-fn complete(total: u64, count: usize) -> Result<()> {
+pub(super) fn complete(total: u64, count: usize) -> Result<()> {
     if usize::try_from(total).is_ok_and(|total| total > count) {
         let message = format!("the answer holds {count} of {total} objects");
         return Err(ProviderError::new(ErrorKind::Unavailable, message));
@@ -78,28 +84,55 @@ fn complete(total: u64, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The object of an id; absent only when two complete answers in a row leave it out.
-async fn proven<T: Clone + Send + Sync + 'static>(
-    batcher: &Batcher<(), String, T>,
-    what: &str,
-    prefix: &str,
-    id: &str,
-) -> Result<T> {
-    if is_id(id, prefix) {
-        for _ in 0..2 {
+impl CbsVolumes {
+    /// The object of an id; absent only when two complete answers leave it out, the second after the time that lists may
+    /// lag behind. Of what this process has deleted, one is enough.
+    async fn proven<T: Clone + Send + Sync + 'static>(
+        &self,
+        batcher: &Batcher<(), String, T>,
+        (what, prefix): (&str, &str),
+        id: &str,
+    ) -> Result<T> {
+        if !is_id(id, prefix) {
+            return Err(absent(what, id));
+        }
+        if let Some(found) = batcher.ask((), id.to_owned()).await? {
+            return Ok(found);
+        }
+        if !lock(&self.seen.gone).contains_key(id) {
+            self.catch_up().await;
             if let Some(found) = batcher.ask((), id.to_owned()).await? {
                 return Ok(found);
             }
         }
+        Err(absent(what, id))
     }
-    Err(absent(what, id))
-}
 
-impl CbsVolumes {
+    /// Waits until what was done before can be seen.
+    pub(super) async fn catch_up(&self) {
+        self.clock.sleep(LAG).await;
+    }
+
+    /// Decides about a refusal that contradicts what was seen. Lists may be behind: the first time, it waits until they
+    /// have caught up, for another look; when the same comes again, it is the answer.
+    pub(super) async fn doubt(&self, error: ProviderError, doubted: &mut Option<ErrorKind>) -> Result<()> {
+        if doubted.replace(error.kind()) == Some(error.kind()) {
+            return Err(error);
+        }
+        self.catch_up().await;
+        Ok(())
+    }
+
+    /// Whether an object without tags, made at this time, may be one of ours whose tags can't be seen yet.
+    pub(super) fn may_lack_tags(&self, created: Option<SystemTime>) -> bool {
+        let age = created.and_then(|created| self.clock.now().duration_since(created).ok());
+        age.is_none_or(|age| age <= TAGGED)
+    }
+
     /// The disk of an id.
     pub(super) async fn disk(&self, id: &str) -> Result<Disk> {
         check_id(id, "disk")?;
-        proven(&self.disks, "volume", "disk", id).await
+        self.proven(&self.disks, ("volume", "disk"), id).await
     }
 
     /// The disk of an id, or `None` when its absence is proven.
@@ -114,12 +147,13 @@ impl CbsVolumes {
     /// The snapshot of an id.
     pub(super) async fn cbs_snapshot(&self, id: &str) -> Result<CbsSnapshot> {
         check_id(id, "snap")?;
-        proven(&self.snapshots, "snapshot", "snap", id).await
+        self.proven(&self.snapshots, ("snapshot", "snap"), id).await
     }
 
     /// How many disks a node has and takes.
     pub(super) async fn node_numbers(&self, node: &str) -> Result<AttachDetail> {
-        proven(&self.limits, "node", "ins", node).await
+        check_node(node)?;
+        self.proven(&self.limits, ("node", "ins"), node).await
     }
 
     /// A disk in the words of the contract.
@@ -132,8 +166,12 @@ impl CbsVolumes {
                 nodes.push(node);
             }
         }
-        let attachments =
-            nodes.into_iter().map(|node| attachment(&disk.disk_name, disk.shareable, &disk.disk_id, node)).collect();
+        let renamed = self.is_renamed(disk);
+        let attachments = nodes.into_iter().map(|node| {
+            let says = attachment(&disk.disk_name, disk.shareable, &disk.disk_id, node);
+            Attachment { read_only: says.read_only && !renamed, ..says }
+        });
+        let attachments = attachments.collect();
         let mut properties = BTreeMap::new();
         if disk.throughput_performance > 0 {
             properties.insert("throughputperformance".to_owned(), disk.throughput_performance.to_string());
@@ -151,6 +189,17 @@ impl CbsVolumes {
             properties,
             ..Volume::new(disk.disk_id.clone(), disk.disk_size.saturating_mul(GIB))
         }
+    }
+
+    /// The name that a disk of ours was given.
+    pub(super) fn name_of(&self, disk: &Disk) -> String {
+        self.names.object(value(&disk.tags, VOLUME_TAG).unwrap_or_default())
+    }
+
+    /// Whether a shareable disk of ours has another name than it was given, marks apart: then its name does not say who
+    /// writes to it, and every node that has it may.
+    pub(super) fn is_renamed(&self, disk: &Disk) -> bool {
+        disk.shareable && self.names.are_ours(&disk.tags) && split_mark(&disk.disk_name).0 != self.name_of(disk)
     }
 
     /// A snapshot in the words of the contract.

@@ -3,7 +3,6 @@
 use qcloud_cbs::model::{CreateSnapshot, DeleteSnapshots, DescribeSnapshots, Filter, Snapshot as CbsSnapshot};
 
 use super::names::{CLUSTER_TAG, SNAPSHOT_TAG, is_id, value};
-use super::observe::PAGE;
 use super::{CbsVolumes, absent, check_name, lock, pending};
 use crate::kubernetes::volumes::{Snapshot, SnapshotRequest, SnapshotStep, plan_snapshot};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};
@@ -46,43 +45,48 @@ impl CbsVolumes {
 
     /// The snapshot, if it exists. Younger doubles, which a lost answer can leave, are deleted.
     async fn existing(&self, request: &SnapshotRequest) -> Result<Option<Snapshot>> {
-        let by_name = [Filter::new("snapshot-name", [self.names.object(&request.name)])];
-        let mut found = self.snapshots_with(by_name).await?;
-        // The name is hashed with the cluster: one of the name without tags is one whose tags can't be seen yet.
-        found.retain(|snapshot| self.names.are_ours(&snapshot.tags) || value(&snapshot.tags, CLUSTER_TAG).is_none());
-        if found.is_empty() {
-            // Someone may have renamed it.
-            found = self
-                .snapshots_with([
-                    Filter::new(format!("tag:{CLUSTER_TAG}"), [&self.names.cluster.uid]),
-                    Filter::new(format!("tag:{SNAPSHOT_TAG}"), [&request.name]),
-                ])
-                .await?;
-            found.retain(|snapshot| self.names.are_ours(&snapshot.tags));
+        let name = self.names.object(&request.name);
+        let by_name = DescribeSnapshots::new().filters([Filter::new("snapshot-name", [&name])]);
+        let mut found = self.all_snapshots(by_name).await?;
+        if !found.iter().any(|snapshot| self.was_taken_for(&request.name, snapshot)) && is_id(&request.volume, "disk") {
+            // Someone may have renamed it, or it can't be seen yet: no token keeps a second one from being taken.
+            self.catch_up().await;
+            found = self.snapshots_of(&request.volume).await?;
         }
+        // The name is hashed with the cluster: one of the name without tags is one whose tags can't be seen yet.
+        let untagged = found.iter().find(|snapshot| {
+            snapshot.snapshot_name == name
+                && value(&snapshot.tags, CLUSTER_TAG).is_none()
+                && self.may_lack_tags(self.snapshot(snapshot).created)
+        });
+        let untagged = untagged.map(|snapshot| snapshot.snapshot_id.clone());
+        found.retain(|snapshot| self.was_taken_for(&request.name, snapshot));
         let snapshots: Vec<Snapshot> = found.iter().map(|snapshot| self.snapshot(snapshot)).collect();
-        let SnapshotStep::Adopt { id, doubles } = plan_snapshot(request, &snapshots)? else { return Ok(None) };
-        let ours = |id: &String| found.iter().any(|one| one.snapshot_id == *id && self.names.are_ours(&one.tags));
-        let doubles: Vec<String> = doubles.into_iter().filter(ours).collect();
+        let (id, doubles) = match (plan_snapshot(request, &snapshots)?, untagged) {
+            (SnapshotStep::Adopt { id, doubles }, _) => (id, doubles),
+            (SnapshotStep::Create, None) => return Ok(None),
+            (SnapshotStep::Create, Some(id)) => {
+                return Err(pending(format!("the tags of the snapshot {id} can't be seen yet")));
+            }
+        };
         if !doubles.is_empty() {
             self.cbs.delete_snapshots(DeleteSnapshots::new(doubles)).await?;
         }
         lock(&self.seen.unseen).remove(&unseen_key(&request.name, &id));
-        Ok(snapshots.into_iter().find(|snapshot| snapshot.id == id).map(|mut snapshot| {
-            snapshot.name.clone_from(&request.name);
-            snapshot
-        }))
+        Ok(snapshots.into_iter().find(|snapshot| snapshot.id == id))
     }
 
-    async fn snapshots_with(&self, filters: impl IntoIterator<Item = Filter>) -> Result<Vec<CbsSnapshot>> {
-        let call = DescribeSnapshots::new().filters(filters).limit(PAGE);
-        Ok(self.cbs.describe_snapshots(call).await?.snapshot_set)
+    /// Whether a snapshot is what this cluster has taken for a request of this name: nothing less lets it be adopted, or
+    /// deleted as a double.
+    fn was_taken_for(&self, name: &str, snapshot: &CbsSnapshot) -> bool {
+        self.names.are_ours(&snapshot.tags) && value(&snapshot.tags, SNAPSHOT_TAG) == Some(name)
     }
 
-    /// A new snapshot, once it can be seen.
+    /// A new snapshot, once it and its tags can be seen.
     async fn taken(&self, name: &str, id: &str) -> Result<Snapshot> {
         let key = unseen_key(name, id);
-        if let Some(snapshot) = self.snapshots.ask((), id.to_owned()).await? {
+        let seen = self.snapshots.ask((), id.to_owned()).await?;
+        if let Some(snapshot) = seen.filter(|snapshot| self.was_taken_for(name, snapshot)) {
             lock(&self.seen.unseen).remove(&key);
             return Ok(self.snapshot(&snapshot));
         }
@@ -116,7 +120,10 @@ impl CbsVolumes {
             match self.cbs.delete_snapshots(DeleteSnapshots::new([id])).await.map_err(ProviderError::from) {
                 Err(error) if error.kind() == ErrorKind::Ambiguous => lost = Some(error),
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => return Ok(()),
+                _ => {
+                    self.remember_gone(id);
+                    return Ok(());
+                }
             }
         }
         Err(lost.unwrap_or_else(|| ProviderError::new(ErrorKind::Ambiguous, "the deletion gave no answer")))

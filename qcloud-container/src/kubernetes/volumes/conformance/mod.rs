@@ -19,7 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use super::{Attachment, GIB, SizeRange, Volume, VolumeRequest, Volumes, ZoneRequirement};
+use super::{Attachment, GIB, SizeRange, Volume, VolumeCapabilities, VolumeRequest, Volumes, ZoneRequirement};
 use crate::kubernetes::conformance::Report;
 use crate::kubernetes::{ErrorKind, ProviderError};
 
@@ -84,12 +84,16 @@ struct Run<'t> {
     cloud: Cloud,
 }
 
-/// Runs every check, each on a fresh cloud.
+/// Runs every check of what the implementation [can do](super::Volumes::capabilities), each on a fresh cloud.
 pub async fn run(harness: &dyn VolumesHarness) -> Report {
     let mut report = Report::default();
-    for (check, body) in checks() {
-        let run = Run { harness, cloud: harness.fresh().await };
-        report.record(check, body(&run).await);
+    for (needed, checks) in GROUPS {
+        for (check, body) in *checks {
+            let run = Run { harness, cloud: harness.fresh().await };
+            if needed(&run.volumes().capabilities()) {
+                report.record(check, body(&run).await);
+            }
+        }
     }
     report
 }
@@ -97,12 +101,19 @@ pub async fn run(harness: &dyn VolumesHarness) -> Report {
 /// The names of all checks.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    checks().map(|(name, _)| name).collect()
+    GROUPS.iter().flat_map(|(_, checks)| *checks).map(|(name, _)| *name).collect()
 }
 
-fn checks() -> impl Iterator<Item = (&'static str, Check)> {
-    [lifecycle::CHECKS, attaching::CHECKS, snapshots::CHECKS].into_iter().flatten().copied()
-}
+/// The checks, by what an implementation has to be able to do for them.
+type Group = (fn(&VolumeCapabilities) -> bool, &'static [(&'static str, Check)]);
+const GROUPS: &[Group] = &[
+    (|_| true, lifecycle::CHECKS),
+    (|can| can.expand, lifecycle::OF_EXPANDING),
+    (|can| can.modify, lifecycle::OF_MODIFYING),
+    (|can| can.capacity, lifecycle::OF_CAPACITY),
+    (|_| true, attaching::CHECKS),
+    (|can| can.snapshots, snapshots::CHECKS),
+];
 
 /// How often an operation is looked at again before the suite gives up.
 const PATIENCE: usize = 60;
