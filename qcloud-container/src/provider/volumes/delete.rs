@@ -12,7 +12,7 @@ use crate::kubernetes::{ErrorKind, ProviderError, Result};
 
 /// The most disks of one call.
 const MOST: usize = 100;
-/// How long deleted disks are remembered: as long as the tokens of their orders.
+/// How long deleted disks and snapshots are remembered: as long as the tokens of their orders.
 const REMEMBERED: Duration = Duration::from_secs(25 * 3600);
 
 /// Gives disks back.
@@ -57,7 +57,7 @@ impl CbsVolumes {
         Err(lost.unwrap_or_else(|| ProviderError::new(ErrorKind::Ambiguous, "the deletion gave no answer")))
     }
 
-    fn remember_gone(&self, id: &str) {
+    pub(super) fn remember_gone(&self, id: &str) {
         let now = self.clock.elapsed();
         let mut gone = lock(&self.seen.gone);
         gone.retain(|_, since| now.saturating_sub(*since) < REMEMBERED);
