@@ -351,7 +351,7 @@ impl Volumes for InMemoryVolumes {
         let mut state = self.state();
         let found: Vec<Snapshot> =
             state.snapshots.values().filter(|snapshot| snapshot.name == request.name).cloned().collect();
-        if let SnapshotStep::Adopt { id, .. } = plan_snapshot(request, &found)? {
+        if let SnapshotStep::Adopt { id } = plan_snapshot(request, &found)? {
             return state.snapshots.get(&id).cloned().ok_or_else(|| absent("snapshot", &id));
         }
         let size = state.volume(&request.volume)?.size;

@@ -36,12 +36,11 @@ impl Snapshot {
 pub enum SnapshotStep {
     /// Take it.
     Create,
-    /// It exists: use this one. The others are younger doubles.
+    /// It exists: use this one. There may be younger doubles, which stay: a lost answer can have left them, and someone may
+    /// hold the id of any. They go with the one that is deleted.
     Adopt {
         /// The one to use.
         id: String,
-        /// The ones to delete.
-        doubles: Vec<String>,
     },
 }
 
@@ -50,19 +49,12 @@ pub enum SnapshotStep {
 /// # Errors
 /// `AlreadyExists` when it is of another volume.
 pub fn plan_snapshot(request: &SnapshotRequest, found: &[Snapshot]) -> Result<SnapshotStep> {
-    let mut found: Vec<&Snapshot> = found.iter().collect();
-    found.sort_by_key(|snapshot| (snapshot.created, &snapshot.id));
-    let Some((oldest, younger)) = found.split_first() else { return Ok(SnapshotStep::Create) };
+    let oldest = found.iter().min_by_key(|snapshot| (snapshot.created, &snapshot.id));
+    let Some(oldest) = oldest else { return Ok(SnapshotStep::Create) };
     if oldest.volume != request.volume {
         let message =
             format!("the snapshot `{}` exists as {} of the volume {}", request.name, oldest.id, oldest.volume);
         return Err(ProviderError::new(ErrorKind::AlreadyExists, message));
     }
-    // A younger one that is not ready can't be deleted yet; a later call does it.
-    let doubles = younger
-        .iter()
-        .filter(|snapshot| snapshot.ready && snapshot.volume == request.volume)
-        .map(|snapshot| snapshot.id.clone())
-        .collect();
-    Ok(SnapshotStep::Adopt { id: oldest.id.clone(), doubles })
+    Ok(SnapshotStep::Adopt { id: oldest.id.clone() })
 }

@@ -11,9 +11,7 @@ use qcloud_cbs::model::{
 use qcloud_core::Timestamp;
 
 use super::batch::{Answers, Batcher};
-use super::names::{
-    SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, check_id, check_node, is_id, split_mark, value,
-};
+use super::names::{SNAPSHOT_TAG, SOURCE_TAG, VOLUME_TAG, attachment, check_id, check_node, is_id, split_mark, value};
 use super::{CbsVolumes, absent, lock};
 use crate::kubernetes::volumes::{Attachment, GIB, Snapshot, Volume, VolumeState};
 use crate::kubernetes::{ErrorKind, ProviderError, Result};

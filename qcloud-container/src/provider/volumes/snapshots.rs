@@ -43,7 +43,7 @@ impl CbsVolumes {
         Err(lost.unwrap_or_else(|| pending(format!("the snapshot `{}` is being taken", request.name))))
     }
 
-    /// The snapshot, if it exists. Younger doubles, which a lost answer can leave, are deleted.
+    /// The snapshot, if it exists: the oldest of several that a lost answer can leave.
     async fn existing(&self, request: &SnapshotRequest) -> Result<Option<Snapshot>> {
         let name = self.names.object(&request.name);
         let by_name = DescribeSnapshots::new().filters([Filter::new("snapshot-name", [&name])]);
@@ -62,22 +62,19 @@ impl CbsVolumes {
         let untagged = untagged.map(|snapshot| snapshot.snapshot_id.clone());
         found.retain(|snapshot| self.was_taken_for(&request.name, snapshot));
         let snapshots: Vec<Snapshot> = found.iter().map(|snapshot| self.snapshot(snapshot)).collect();
-        let (id, doubles) = match (plan_snapshot(request, &snapshots)?, untagged) {
-            (SnapshotStep::Adopt { id, doubles }, _) => (id, doubles),
+        let id = match (plan_snapshot(request, &snapshots)?, untagged) {
+            (SnapshotStep::Adopt { id }, _) => id,
             (SnapshotStep::Create, None) => return Ok(None),
             (SnapshotStep::Create, Some(id)) => {
                 return Err(pending(format!("the tags of the snapshot {id} can't be seen yet")));
             }
         };
-        if !doubles.is_empty() {
-            self.cbs.delete_snapshots(DeleteSnapshots::new(doubles)).await?;
-        }
         lock(&self.seen.unseen).remove(&unseen_key(&request.name, &id));
         Ok(snapshots.into_iter().find(|snapshot| snapshot.id == id))
     }
 
     /// Whether a snapshot is what this cluster has taken for a request of this name: nothing less lets it be adopted, or
-    /// deleted as a double.
+    /// deleted with another.
     fn was_taken_for(&self, name: &str, snapshot: &CbsSnapshot) -> bool {
         self.names.are_ours(&snapshot.tags) && value(&snapshot.tags, SNAPSHOT_TAG) == Some(name)
     }
@@ -117,8 +114,20 @@ impl CbsVolumes {
                 let message = format!("the snapshot {id} was not taken by this cluster, which does not delete it");
                 return Err(ProviderError::new(ErrorKind::Conflict, message));
             }
-            match self.cbs.delete_snapshots(DeleteSnapshots::new([id])).await.map_err(ProviderError::from) {
+            // All that were taken for one request: whoever asked for it holds the id of one of them.
+            let mut ids = vec![id.to_owned()];
+            if let Some(name) = value(&snapshot.tags, SNAPSHOT_TAG) {
+                let doubles = self.snapshots_of(&snapshot.disk_id).await?.into_iter();
+                let doubles = doubles.filter(|double| double.snapshot_id != id && self.was_taken_for(name, double));
+                ids.extend(doubles.map(|double| double.snapshot_id));
+            }
+            let several = ids.len() > 1;
+            match self.cbs.delete_snapshots(DeleteSnapshots::new(ids)).await.map_err(ProviderError::from) {
                 Err(error) if error.kind() == ErrorKind::Ambiguous => lost = Some(error),
+                // One of them went meanwhile, and nobody knows about the others.
+                Err(error) if error.kind() == ErrorKind::NotFound && several => {
+                    lost = Some(ProviderError::new(ErrorKind::Ambiguous, error.to_string()));
+                }
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {
                     self.remember_gone(id);
