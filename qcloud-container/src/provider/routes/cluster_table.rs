@@ -53,6 +53,9 @@ impl ClusterTableSettings {
     }
 }
 
+/// How often the machine of each route was missing, and when it was last.
+type Missing = HashMap<(IpNet, IpAddr), (u32, Duration)>;
+
 /// Routes in a cluster route table: thousands of them, IPv4 only, one for each machine.
 #[derive(Debug)]
 pub struct ClusterTableRoutes {
@@ -61,8 +64,7 @@ pub struct ClusterTableRoutes {
     settings: ClusterTableSettings,
     /// The table's networks, once it was looked at.
     table: Turn<Option<Vec<IpNet>>>,
-    /// How often the machine of a route was missing, and when it was last.
-    missing: Mutex<HashMap<(IpNet, IpAddr), (u32, Duration)>>,
+    missing: Mutex<Missing>,
 }
 
 impl ClusterTableRoutes {
@@ -205,7 +207,7 @@ impl ClusterTableRoutes {
         }
     }
 
-    fn missing(&self) -> MutexGuard<'_, HashMap<(IpNet, IpAddr), (u32, Duration)>> {
+    fn missing(&self) -> MutexGuard<'_, Missing> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
