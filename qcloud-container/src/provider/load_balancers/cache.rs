@@ -29,6 +29,9 @@ const POLLED: Duration = Duration::from_secs(1);
 /// How long it holds for one that is ready: that does not pass.
 const READY: Duration = Duration::from_secs(10);
 
+/// How many hosts are remembered as refused; many of them are gone by then.
+const MOST_SUSPECTS: usize = 1024;
+
 /// What is known of a Service's balancers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -237,6 +240,9 @@ impl Cache {
     pub(super) fn suspect(&self, host: &Host, refused: bool) {
         let mut memory = self.memory();
         if refused {
+            if memory.suspects.len() >= MOST_SUSPECTS {
+                memory.suspects.clear();
+            }
             memory.suspects.insert(host.clone());
         } else {
             memory.suspects.remove(host);
