@@ -17,7 +17,8 @@ fn actions(policy: &str) -> BTreeSet<String> {
 /// The actions of all policies on an adapter's page.
 fn of_page(page: &str) -> BTreeSet<String> {
     let policies = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-    policies.flat_map(actions).collect()
+    // The other examples are annotations.
+    policies.filter(|json| json.contains("\"statement\"")).flat_map(actions).collect()
 }
 
 #[test]
