@@ -1,6 +1,6 @@
 //! What the predicates of an error make of every code that the models document.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! What the clients keep as secrets stays out of recordings, too.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 use std::path::Path;
 
