@@ -193,6 +193,7 @@ async fn of_several_zones_one_that_serves_the_topology_is_chosen() {
     assert_eq!(elsewhere.kind(), ErrorKind::Exhausted(Exhausted::Stock));
 }
 
+#[tokio::test]
 async fn capacity_is_that_of_the_zone_where_volumes_are_made() {
     let lab = Lab::new().await;
     let process = lab.process();
