@@ -79,11 +79,12 @@ def main():
     for headline, arguments, count in builds(sys.argv[1:]):
         print(headline, end="  ", flush=True)
         start = time.monotonic()
-        # clippy rather than check, because it takes a flag that denies warnings in these crates and not in their dependencies.
-        command = ["cargo", "clippy", "--locked", "--quiet", *arguments, "--", "-D", "warnings"]
-        result = subprocess.run(command)
-        print(f"{time.monotonic() - start:.1f} s", flush=True)
-        if result.returncode != 0:
+        # check takes two thirds of the time of clippy, which has seen everything in a step of its own. Nothing but warnings and
+        # errors of these crates is printed: those of dependencies are capped.
+        command = ["cargo", "check", "--locked", "--quiet", *arguments]
+        result = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        print(f"{time.monotonic() - start:.1f} s\n{result.stderr}".rstrip(), flush=True)
+        if result.returncode != 0 or result.stderr:
             failed.append(" ".join(command))
         total += count
     if failed:
