@@ -35,7 +35,7 @@ pub(super) async fn run(mut arguments: Arguments) -> Outcome {
     arguments.bind_address = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut cloud = stage.cloud_config();
     // Two looks at a machine that is gone, a minute apart, would make the demo long.
-    cloud.grace_seconds = Some(5);
+    cloud.grace_seconds = Some(10);
     let (stop, stopped) = oneshot::channel::<()>();
     let client = stage.client();
     let mut working = std::pin::pin!(program::serve(&arguments, &cloud, client, stopped.map(drop)).fuse());
